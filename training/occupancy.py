@@ -1,7 +1,6 @@
 """Which points lie inside the person: signed ray crossings, counted part by part.
-
-The parts (body, garments, hair, ...) are closed on their own and overlap, so parity over the whole mesh is wrong
-where they do. A point is inside when the winding number of ANY part about it is above one half.
+ The parts (body, garments, hair, ...) are closed on their own and overlap, so parity over the whole mesh is
+wrong where they do. A point is inside when the winding number of ANY part about it is above one half.
 """
 
 from __future__ import annotations
@@ -11,12 +10,13 @@ from torch import Tensor
 
 _CELLS = 384
 # Vertices and points are float32, so a ray may pass exactly through a vertex or an edge. In float64 this step
-# sideways is far below float32's spacing and the same for every face: no ray of float32 points touches an edge.
+# sideways is far below float32's spacing and the same for every face: no ray of a float32 point touches one.
 _SIDESTEP = (3.1e-10, 1.7e-10)
 
 
 def _faces_by_cell(flat: Tensor, low: Tensor, cell_size: Tensor) -> tuple[Tensor, Tensor]:
-    """Sorts faces into a grid over the picture plane: cell numbers (M,) ascending and the face in each entry (M,).
+    """Sorts faces into a grid over the picture plane: cell numbers (M,) ascending and the face in each
+    entry (M,).
 
     flat (F, 3, 2) are the projected corners; a face is entered into every cell that its box touches.
     """
@@ -34,10 +34,9 @@ def _faces_by_cell(flat: Tensor, low: Tensor, cell_size: Tensor) -> tuple[Tensor
 
 def winding(points: Tensor, vertices: Tensor, faces: Tensor, part: Tensor) -> Tensor:
     """Winding number of every part about every point, (N, P) int64, P = largest part id + 1.
-
-    points (N, 3) and vertices (V, 3) float32 in one frame (camera space); faces (F, 3) int64 counter-clockwise seen
-    from outside; part (F,) int64, each part closed. A ray goes from each point towards +z; a face it leaves through
-    counts +1, one it enters through -1.
+     points (N, 3) and vertices (V, 3) float32 in one frame (camera space); faces (F, 3) int64 counter-clockwise
+    seen from outside; part (F,) int64, each part closed. A ray goes from each point towards +z; a face it
+    leaves through counts +1, one it enters through -1.
     """
     parts = int(part.amax()) + 1
     corners = vertices[faces]
@@ -63,8 +62,8 @@ def winding(points: Tensor, vertices: Tensor, faces: Tensor, part: Tensor) -> Te
     ids = faces[face]
 
     def left_of(one: int, two: int, p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
-        """Twice the area of (place, p, q), and whether it is positive; always evaluated from the lower vertex id,
-        so the two faces at an edge never disagree about its side."""
+        """Twice the area of (place, p, q), and whether it is positive; always evaluated from the lower
+        vertex id, so the two faces at an edge never disagree about its side."""
         swap = ids[:, one] > ids[:, two]
         u = torch.where(swap[:, None], q, p)[:, :2] - place
         v = torch.where(swap[:, None], p, q)[:, :2] - place

@@ -8,7 +8,9 @@ from torch import Tensor
 
 
 def surface_points(rng: np.random.Generator, vertices: Tensor, faces: Tensor, count: int) -> Tensor:
-    """(count, 3) float32 points, uniform by area over the mesh, in the frame and on the device of `vertices`."""
+    """(count, 3) float32 points, uniform by area over the mesh, in the frame and on the device of
+    `vertices`.
+    """
     a, b, c = vertices[faces].unbind(1)
     running = torch.linalg.cross(b - a, c - a).norm(dim=1).double().cumsum(0)
     u = torch.from_numpy(rng.random((count, 3))).to(vertices.device)
@@ -26,14 +28,15 @@ def mixed_points(
     sigma: float,
     uniform_share: float = 1 / 17,
 ) -> Tensor:
-    """(count, 3) float32 points in the camera cube [-1, 1]^3: 1 uniform to 16 near the surface (PIFu, section 4).
+    """(count, 3) float32 points in the camera cube [-1, 1]^3: 1 uniform to 16 near the surface (PIFu,
+        section 4).
+     vertices (V, 3) float32 in camera space; faces (F, 3) int64; sigma: standard deviation of the Gaussian step
+    off the surface in camera units (metres times the camera's scale). Uniform points fill the WHOLE cube:
+    points only round the person leave slabs of matter in the rest. Surface points that fall outside the cube (a
+    person partly out of the frame) are drawn again. The two kinds are shuffled together. Deterministic from
+    rng.
 
-    vertices (V, 3) float32 in camera space; faces (F, 3) int64; sigma: standard deviation of the Gaussian step off the
-    surface in camera units (metres times the camera's scale). Uniform points fill the WHOLE cube: points only round
-    the person leave slabs of matter in the rest. Surface points that fall outside the cube (a person partly out of
-    the frame) are drawn again. The two kinds are shuffled together. Deterministic from rng.
-
-    Raises ValueError where the mesh lies outside the cube altogether.
+        Raises ValueError where the mesh lies outside the cube altogether.
     """
     uniform = int(rng.binomial(count, uniform_share))
     kept = [torch.from_numpy(rng.uniform(-1, 1, (uniform, 3))).to(vertices)]

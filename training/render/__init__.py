@@ -4,4 +4,13 @@ from .light import Light, random_light
 from .rasterise import rasterise
 from .views import Camera, View, camera_vertices, random_camera, render
 
-__all__ = ["Camera", "Light", "View", "camera_vertices", "random_camera", "random_light", "rasterise", "render"]
+__all__ = [
+    "Camera",
+    "Light",
+    "View",
+    "camera_vertices",
+    "random_camera",
+    "random_light",
+    "rasterise",
+    "render",
+]

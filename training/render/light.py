@@ -1,7 +1,8 @@
-"""Light on the person: a smooth environment (spherical harmonics of order 2), one key light with a shadow, occlusion.
-
-The published training lights its scans with second-order spherical harmonics and precomputed ambient occlusion
-(PIFuHD, section 4); here the environment is drawn at random, and occlusion and shadow are taken from depth pictures.
+"""Light on the person: a smooth environment (spherical harmonics of order 2), one key light with a shadow,
+occlusion.
+ The published training lights its scans with second-order spherical harmonics and precomputed ambient
+occlusion (PIFuHD, section 4); here the environment is drawn at random, and occlusion and shadow are taken
+from depth pictures.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ _GOLDEN = math.pi * (3 - math.sqrt(5))
 @dataclass(frozen=True)
 class Light:
     """Light in camera space (x right, y up, z to the viewer), linear RGB.
-
-    environment (9, 3) float32: spherical-harmonic coefficients of the incoming radiance; key_direction (3,) float32
-    unit, towards the light; key_colour (3,) float32; wrap in [0, 1): how far the key light reaches round the edge (a
-    large lamp); shadow_radius: softness of its shadow in camera units; occlusion in [0, 1]: strength of ambient
-    occlusion; exposure: the mean light on the person after automatic exposure (1 = a white wall facing it is white).
+     environment (9, 3) float32: spherical-harmonic coefficients of the incoming radiance; key_direction (3,)
+    float32 unit, towards the light; key_colour (3,) float32; wrap in [0, 1): how far the key light reaches
+    round the edge (a large lamp); shadow_radius: softness of its shadow in camera units; occlusion in [0, 1]:
+    strength of ambient occlusion; exposure: the mean light on the person after automatic exposure (1 = a white
+    wall facing it is white).
     """
 
     environment: Tensor
@@ -85,19 +86,19 @@ def random_light(rng: np.random.Generator) -> Light:
     """Sun, overcast sky, studio or room, each with random colours and directions. Deterministic from rng."""
     kind = rng.choice(["sun", "overcast", "studio", "room"], p=[0.25, 0.2, 0.35, 0.2])
     key, fills, warmth, radius = {
-        "sun": (rng.uniform(0.8, 2.2), 1, 0.06, rng.uniform(0.002, 0.01)),
+        "sun": (rng.uniform(1.0, 3.0), 1, 0.06, rng.uniform(0.002, 0.01)),
         "overcast": (rng.uniform(0.05, 0.4), 1, -0.03, rng.uniform(0.04, 0.09)),
-        "studio": (rng.uniform(0.4, 1.2), int(rng.integers(1, 4)), 0.0, rng.uniform(0.01, 0.06)),
-        "room": (rng.uniform(0.3, 1.0), int(rng.integers(1, 4)), 0.1, rng.uniform(0.01, 0.06)),
+        "studio": (rng.uniform(0.5, 1.8), int(rng.integers(1, 4)), 0.0, rng.uniform(0.01, 0.06)),
+        "room": (rng.uniform(0.4, 1.4), int(rng.integers(1, 4)), 0.1, rng.uniform(0.01, 0.06)),
     }[str(kind)]
     ambient = _tint(rng, -0.05 if kind == "sun" else warmth / 2, 0.03)
     # a constant radiance of 1 / (pi Y00) gives an irradiance of 1 on every surface
     environment = np.zeros((9, 3))
-    environment[0] += ambient * rng.uniform(0.3, 0.8) / (math.pi * 0.282095)
-    environment[1] += _tint(rng, -0.04, 0.03) * rng.uniform(-0.05, 0.45)
+    environment[0] += ambient * rng.uniform(0.12, 0.5) / (math.pi * 0.282095)
+    environment[1] += _tint(rng, -0.04, 0.03) * rng.uniform(0.0, 0.4)
     for _ in range(fills):
         fill = _direction(rng.uniform(-math.pi, math.pi), rng.uniform(-0.5, 1.2))
-        strength = rng.uniform(0.05, 0.6) * _tint(rng, warmth, 0.08)
+        strength = rng.uniform(0.05, 0.5) * _tint(rng, warmth, 0.08)
         environment += harmonics(torch.from_numpy(fill)).numpy()[:, None] * strength
     # mostly from the viewer's half: pictures taken wholly against the light are rare
     azimuth = rng.normal(0, 0.8) if rng.random() < 0.85 else rng.uniform(-math.pi, math.pi)
@@ -108,16 +109,16 @@ def random_light(rng: np.random.Generator) -> Light:
         key_colour=torch.from_numpy(key * _tint(rng, warmth, 0.04)).float(),
         wrap=0.0 if kind == "sun" else float(rng.uniform(0, 0.4)),
         shadow_radius=float(radius),
-        occlusion=float(rng.uniform(0.6, 1.0)),
+        occlusion=float(rng.uniform(0.7, 1.0)),
         exposure=float(rng.uniform(0.55, 1.0)),
     )
 
 
 def ambient_occlusion(depth: Tensor, normals: Tensor, covered: Tensor) -> Tensor:
     """How much of the environment each pixel sees, from the front depth picture alone.
-
-    depth (H, W) camera z of the front surface, normals (H, W, 3) unit, covered (H, W) bool. Returns (H, W) in [0, 1].
-    Each tap asks how high the neighbouring surface stands above the tangent plane (Alchemy obscurance, McGuire 2011).
+     depth (H, W) camera z of the front surface, normals (H, W, 3) unit, covered (H, W) bool. Returns (H, W) in
+    [0, 1]. Each tap asks how high the neighbouring surface stands above the tangent plane (Alchemy obscurance,
+    McGuire 2011).
     """
     height, width = depth.shape
     rows, columns = covered.nonzero(as_tuple=True)
@@ -135,7 +136,7 @@ def ambient_occlusion(depth: Tensor, normals: Tensor, covered: Tensor) -> Tensor
         near = (1 - rise.abs() / (2.5 * reach + 0.1)).clamp(0, 1)
         blocked += (sine - 0.08).clamp(min=0) * near
     result = torch.ones_like(depth)
-    result[rows, columns] = (1 - 1.6 * blocked / _OCCLUSION_TAPS).clamp(0.05, 1)
+    result[rows, columns] = (1 - 2.4 * blocked / _OCCLUSION_TAPS).clamp(0.05, 1)
     return result
 
 
@@ -143,15 +144,14 @@ def _softened(values: Tensor, covered: Tensor) -> Tensor:
     """3x3 mean over covered pixels only: takes the grain of the few shadow taps away."""
     weight = covered.to(values.dtype)
     stack = torch.stack([values * weight, weight])[None]
-    total, count = functional.avg_pool2d(stack, 3, stride=1, padding=1)[0]
+    total, count = functional.avg_pool2d(stack, 3, stride=1, padding=1)[0].unbind(0)
     return total / count.clamp(min=1e-6)
 
 
 def shadow(vertices: Tensor, faces: Tensor, position: Tensor, covered: Tensor, light: Light) -> Tensor:
     """Share of the key light that reaches each pixel, by a shadow map: (H, W) in [0, 1].
-
-    vertices (V, 3) camera space; faces (F, 3); position (H, W, 3) camera-space points of the front surface; covered
-    (H, W) bool.
+     vertices (V, 3) camera space; faces (F, 3); position (H, W, 3) camera-space points of the front surface;
+    covered (H, W) bool.
     """
     towards = light.key_direction.to(vertices.device)
     helper = vertices.new_tensor([0.0, 0.0, 1.0] if abs(float(towards[1])) > 0.9 else [0.0, 1.0, 0.0])
@@ -159,7 +159,7 @@ def shadow(vertices: Tensor, faces: Tensor, position: Tensor, covered: Tensor, l
     axes = torch.stack([right, torch.linalg.cross(towards, right), towards], dim=1)
     seen = vertices @ axes
     low, high = seen[:, :2].amin(0), seen[:, :2].amax(0)
-    scale = (_SHADOW_SIDE - 4) / (high - low).amax()
+    scale = float((_SHADOW_SIDE - 4) / (high - low).amax())
 
     def to_map(points: Tensor) -> Tensor:
         return torch.cat([(points[:, :2] - low) * scale + 2, points[:, 2:]], dim=1)
@@ -176,7 +176,7 @@ def shadow(vertices: Tensor, faces: Tensor, position: Tensor, covered: Tensor, l
     turn = torch.frac(52.9829189 * torch.frac(0.06711056 * columns + 0.00583715 * rows)) * (2 * math.pi)
     lit = torch.zeros_like(turn)
     for tap in range(_SHADOW_TAPS):
-        radius = light.shadow_radius * float(scale) * math.sqrt((tap + 0.5) / _SHADOW_TAPS)
+        radius = light.shadow_radius * scale * math.sqrt((tap + 0.5) / _SHADOW_TAPS)
         angle = turn + tap * _GOLDEN
         x = (query[:, 0] + radius * torch.cos(angle)).long().clamp(0, _SHADOW_SIDE - 1)
         y = (query[:, 1] + radius * torch.sin(angle)).long().clamp(0, _SHADOW_SIDE - 1)
@@ -188,12 +188,17 @@ def shadow(vertices: Tensor, faces: Tensor, position: Tensor, covered: Tensor, l
 
 
 def shade(
-    albedo: Tensor, gloss: Tensor, normals: Tensor, covered: Tensor, lit: Tensor, ambient: Tensor, light: Light
+    albedo: Tensor,
+    gloss: Tensor,
+    normals: Tensor,
+    covered: Tensor,
+    lit: Tensor,
+    ambient: Tensor,
+    light: Light,
 ) -> Tensor:
     """Linear RGB (H, W, 3) in [0, 1] of the lit front surface.
-
-    albedo (H, W, 3) linear; gloss (H, W) in [0, 1]; normals (H, W, 3) unit; covered (H, W) bool; lit and ambient
-    (H, W) in [0, 1] from `shadow` and `ambient_occlusion`.
+     albedo (H, W, 3) linear; gloss (H, W) in [0, 1]; normals (H, W, 3) unit; covered (H, W) bool; lit and
+    ambient (H, W) in [0, 1] from `shadow` and `ambient_occlusion`.
     """
     device = albedo.device
     towards, colour = light.key_direction.to(device), light.key_colour.to(device)
@@ -208,7 +213,8 @@ def shade(
     half = functional.normalize(towards + towards.new_tensor([0.0, 0.0, 1.0]), dim=0)
     shine = (normals @ half).clamp(min=0) ** (2 ** (3 + 5 * gloss)) * lit * (cosine[..., 0] > 0)
     rim = (1 - normals[..., 2].clamp(0, 1)) ** 5 * 0.25
-    specular = (gloss * (0.02 + 0.3 * gloss))[..., None] * (shine[..., None] * colour + rim[..., None] * open_sky)
+    reflected = shine[..., None] * colour + rim[..., None] * open_sky
+    specular = (gloss * (0.02 + 0.3 * gloss))[..., None] * reflected
     linear = (albedo * received + specular) * gain
     shoulder = 0.75
     rolled = shoulder + (1 - shoulder) * (1 - torch.exp((shoulder - linear) / (1 - shoulder)))

@@ -1,4 +1,5 @@
-"""An orthographic z-buffer in pure torch: for every pixel the nearest and the farthest face along its ray, in one pass.
+"""An orthographic z-buffer in pure torch: for every pixel the nearest and the farthest face along its ray,
+in one pass.
 
 Scan conversion is ragged: faces are expanded to rows, rows to pixels, so only covered pixels cost anything
 (a box of candidates per face costs about four times as many at 1024^2 with 120,000 faces).
@@ -16,16 +17,17 @@ _ID_MASK = (1 << 32) - 1
 
 def to_pixels(vertices: Tensor, size: int) -> Tensor:
     """Camera space (V, 3), cube [-1, 1]^3, y up -> pixel space (V, 3) of a size x size picture.
-
-    x right and y DOWN in pixels with pixel centres at half integers, so that [-1, 1] spans the whole crop from edge to
-    edge; z is kept (camera units, larger = nearer to the viewer).
+     x right and y DOWN in pixels with pixel centres at half integers, so that [-1, 1] spans the whole crop from
+    edge to edge; z is kept (camera units, larger = nearer to the viewer).
     """
     half = size / 2
     return torch.stack([(vertices[:, 0] + 1) * half, (1 - vertices[:, 1]) * half, vertices[:, 2]], dim=1)
 
 
 def _expand(counts: Tensor) -> tuple[Tensor, Tensor]:
-    """(N,) int64 counts -> for each of sum(counts) items: its owner, and its running number within the owner."""
+    """(N,) int64 counts -> for each of sum(counts) items: its owner, and its running number within the
+    owner.
+    """
     owner = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
     first = counts.cumsum(0) - counts
     return owner, torch.arange(len(owner), device=counts.device) - first[owner]
@@ -33,9 +35,8 @@ def _expand(counts: Tensor) -> tuple[Tensor, Tensor]:
 
 def _covered(pixels: Tensor, faces: Tensor, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
     """Every (face, pixel) pair: face id (N,), pixel index (N,) row-major, depth (N,) float32.
-
-    A pixel is covered where its centre lies inside; edges are walked from their upper end, whichever face they belong
-    to, so neighbouring faces leave neither gaps nor doubly covered pixels.
+     A pixel is covered where its centre lies inside; edges are walked from their upper end, whichever face they
+    belong to, so neighbouring faces leave neither gaps nor doubly covered pixels.
     """
     corners = pixels[faces]
     order = corners[..., 1].argsort(dim=1)
@@ -67,7 +68,7 @@ def _covered(pixels: Tensor, faces: Tensor, height: int, width: int) -> tuple[Te
     columns = torch.ceil(torch.stack([left[:, 0], right[:, 0]]) - 0.5).clamp(0, width).long()
     span, step = _expand(columns[1] - columns[0])
     column = columns[0][span] + step
-    # depth runs linearly between the two ends of the span: bounded even for slivers, unlike a plane's gradient
+    # linear between the two ends of the span: bounded even for slivers, unlike a plane's gradient
     run = (right[:, 0] - left[:, 0]).clamp(min=1e-12)
     rate = (right[:, 1] - left[:, 1]) / run
     depth_at_first = left[:, 1] + (columns[0] + 0.5 - left[:, 0]) * rate
@@ -95,9 +96,9 @@ def rasterise(pixels: Tensor, faces: Tensor, height: int, width: int) -> tuple[T
 
 def barycentric(pixels: Tensor, faces: Tensor, winner: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Where in their face the pixels of a face-id picture lie.
-
-    pixels (V, 3) float32 in pixel space; winner (H, W) int64 from `rasterise`. Returns, for the N pixels that hit
-    something: pixel index (N,) int64 row-major, corner vertex ids (N, 3) int64, weights (N, 3) float32 that sum to 1.
+     pixels (V, 3) float32 in pixel space; winner (H, W) int64 from `rasterise`. Returns, for the N pixels that
+    hit something: pixel index (N,) int64 row-major, corner vertex ids (N, 3) int64, weights (N, 3) float32 that
+    sum to 1.
     """
     width = winner.shape[1]
     flat = winner.reshape(-1)

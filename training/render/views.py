@@ -15,14 +15,14 @@ from .light import Light, ambient_occlusion, shade, shadow
 from .rasterise import barycentric, rasterise, to_pixels
 
 if TYPE_CHECKING:
-    from ..humans.person import Person
+    from training.humans.person import Person
 
 
 @dataclass(frozen=True)
 class Camera:
-    """yaw: turn of the person about +y (radians; 0 faces the viewer, positive turns it to the viewer's right); scale:
-    camera units (half the crop's width) a metre; shift: where the middle of the person's box goes (x right, y up,
-    camera units); tilt: turn about +x (radians; positive = seen from above).
+    """yaw: turn of the person about +y (radians; 0 faces the viewer, positive turns it to the viewer's
+    right); scale: camera units (half the crop's width) a metre; shift: where the middle of the person's box
+    goes (x right, y up, camera units); tilt: turn about +x (radians; positive = seen from above).
     """
 
     yaw: float
@@ -34,11 +34,11 @@ class Camera:
 @dataclass(frozen=True)
 class View:
     """One picture, all float32 on the person's device; a pixel spans 2 / size camera units, row 0 on top.
-
-    colour (3, H, W) sRGB in [0, 1], not multiplied by the mask, meaningful only where mask > 0; mask (1, H, W)
-    coverage in [0, 1]. Where mask >= 0.5: front and back (3, H, W) unit normals in CAMERA space (x right, y up, z to
-    the viewer) of the surface nearest to and farthest from the viewer along the SAME pixel's ray, so the back map's z
-    is mostly negative; depth_front and depth_back (1, H, W) their camera z. Elsewhere these four are zero.
+     colour (3, H, W) sRGB in [0, 1], not multiplied by the mask, meaningful only where mask > 0; mask (1, H, W)
+    coverage in [0, 1]. Where mask >= 0.5: front and back (3, H, W) unit normals in CAMERA space (x right, y up,
+    z to the viewer) of the surface nearest to and farthest from the viewer along the SAME pixel's ray, so the
+    back map's z is mostly negative; depth_front and depth_back (1, H, W) their camera z. Elsewhere these four
+    are zero.
     """
 
     colour: Tensor
@@ -50,7 +50,9 @@ class View:
 
 
 def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Unit normals (V, 3), area-weighted mean of the faces round each vertex. Parts share no vertex, so none mix."""
+    """Unit normals (V, 3), area-weighted mean of the faces round each vertex. Parts share no vertex, so
+    none mix.
+    """
     a, b, c = vertices[faces].unbind(1)
     per_face = torch.linalg.cross(b - a, c - a)
     total = torch.zeros_like(vertices).index_add_(0, faces.reshape(-1), per_face.repeat_interleave(3, 0))
@@ -76,7 +78,8 @@ def _median_depth(vertices: Tensor, faces: Tensor) -> Tensor:
 def camera_vertices(
     person: Person, yaw: float, scale: float, shift: tuple[float, float], tilt: float = 0.0
 ) -> Tensor:
-    """The person's vertices in camera space: (V, 3) float32, x right, y up, z to the viewer, the crop is [-1, 1].
+    """The person's vertices in camera space: (V, 3) float32, x right, y up, z to the viewer, the crop is
+    [-1, 1].
 
     Turned by yaw about +y, then by tilt about +x; the middle of the turned box goes to `shift`; z = 0 is the
     area-weighted median depth of the surface.
@@ -89,9 +92,8 @@ def camera_vertices(
 
 def random_camera(rng: np.random.Generator, person: Person) -> Camera:
     """A camera as photographs have them: mostly from the front, the person filling most of the square crop.
-
-    55 % within 40 degrees of the front, else uniform; the larger extent fills 0.8 to 0.95 of the crop (three in four)
-    or 0.55 to 0.8; one in twenty is partly out of the frame.
+     55 % within 40 degrees of the front, else uniform; the larger extent fills 0.8 to 0.95 of the crop (three
+    in four) or 0.55 to 0.8; one in twenty is partly out of the frame.
     """
     yaw = math.radians(rng.uniform(-40, 40) if rng.random() < 0.55 else rng.uniform(-180, 180))
     tilt = math.radians(rng.uniform(-5, 5))
@@ -113,7 +115,8 @@ def _linear(colour: Tensor) -> Tensor:
 
 
 def _encoded(linear: Tensor) -> Tensor:
-    return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear.clamp(min=1e-8) ** (1 / 2.4) - 0.055)
+    curved = 1.055 * linear.clamp(min=1e-8) ** (1 / 2.4) - 0.055
+    return torch.where(linear <= 0.0031308, linear * 12.92, curved)
 
 
 def _pooled(picture: Tensor, factor: int) -> Tensor:
@@ -138,9 +141,8 @@ def _resolved(pixels: Tensor, faces: Tensor, winner: Tensor, values: Tensor) -> 
 @torch.no_grad()
 def render(person: Person, camera: Camera, size: int, light: Light, supersample: int = 2) -> View:
     """Renders the person into a size x size `View`, antialiased by supersample^2 samples a pixel.
-
-    Geometry and albedo are sampled finely; light, shadow and occlusion are computed once a final pixel, on the mean
-    of its samples, which costs a quarter and differs only at creases.
+     Geometry and albedo are sampled finely; light, shadow and occlusion are computed once a final pixel, on the
+    mean of its samples, which costs a quarter and differs only at creases.
     """
     faces = person.faces
     vertices = camera_vertices(person, camera.yaw, camera.scale, camera.shift, camera.tilt)
@@ -164,7 +166,8 @@ def render(person: Person, camera: Camera, size: int, light: Light, supersample:
     depth_back = -_nearest(torch.where(hit > 0, -back_fine[..., 3], outside), supersample)
 
     steps = (torch.arange(size, device=vertices.device, dtype=vertices.dtype) + 0.5) * (2 / size) - 1
-    position = torch.stack([steps.expand(size, size), -steps[:, None].expand(size, size), depth_front], dim=-1)
+    x, y = steps.expand(size, size), -steps[:, None].expand(size, size)
+    position = torch.stack([x, y, depth_front], dim=-1)
     linear = shade(
         albedo=means[..., 4:7] / mask.clamp(min=1e-3)[..., None],
         gloss=(means[..., 7] / mask.clamp(min=1e-3)).clamp(0, 1),

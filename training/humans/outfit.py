@@ -25,7 +25,7 @@ HEM = {"tank": (0.1, 0.22), "tee": (0.07, 0.2), "shirt": (0.05, 0.2), "jumper": 
        "jacket": (0.02, 0.16), "coat": (-0.5, -0.05)}  # fmt: skip
 EASE = {"tank": (0.0, 0.3), "tee": (0.15, 0.8), "shirt": (0.1, 0.6), "jumper": (0.4, 1.0),
         "jacket": (0.4, 0.9), "coat": (0.5, 1.0)}  # fmt: skip
-NECK = {"tank": -0.05, "tee": 0.0, "shirt": 0.025, "jumper": 0.03, "jacket": 0.01, "coat": 0.02}
+NECK = {"tank": -0.04, "tee": 0.025, "shirt": 0.06, "jumper": 0.06, "jacket": 0.03, "coat": 0.05}
 
 
 @dataclass(frozen=True)

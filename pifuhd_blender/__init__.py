@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PIFuHD for Blender: a coloured 3D person from one photograph."""
+
+from . import commands, engine_setup, jobs, operators, panels, preferences, properties
+
+# In this order because the readiness of the engine is read from the preferences.
+_ROOMS = (preferences, properties, engine_setup, jobs, operators, panels, commands)
+
+
+def register() -> None:
+    """Make the extension known to Blender. Starts nothing."""
+    for room in _ROOMS:
+        room.register()
+
+
+def unregister() -> None:
+    """Take back everything `register` did, ending a running job and the engine first."""
+    for room in reversed(_ROOMS):
+        room.unregister()

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""For scripts and the Python console.
+
+from bl_ext.user_default.pifuhd_blender import api
+person = api.reconstruct(bpy.data.images["photo.jpg"], height=1.68)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import images, jobs
+
+
+def reconstruct(
+    image: bpy.types.Image | str | os.PathLike[str],
+    *,
+    on_line: Callable[[str], None] | None = None,
+    **settings: Any,
+) -> bpy.types.Object:
+    """Reconstruct the person in a photo and return the new object. Blocks; a line of progress for each tenth.
+
+    image: a Blender image, or the path of a PNG, JPEG, WebP, TIFF or BMP file. on_line: takes the lines of
+    progress; without it they are printed. settings: those of the engine, for example height (metres, 0.1 to 10),
+    resolution (64 to 512 in steps of 32), box (x0, y0, x1, y1 of the person in pixels).
+    Raises EngineError, whose text and hint tell the user what happened and what to do; Cancelled.
+    """
+    if isinstance(image, (str, os.PathLike)):
+        name, picture = Path(image).stem, images.read_file(image)
+    else:
+        picture = images.encode(image)
+        name = images.object_name(image.name)
+    say = _Lines(on_line or (lambda line: print(f"PIFuHD: {line}", flush=True)))
+    return jobs.run(name, picture, settings, say)
+
+
+class _Lines:
+    """Turns the many small steps of a job into a line for each stage and each tenth."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._last: tuple[str, int] = ("", -1)
+
+    def __call__(self, job: jobs.Job) -> None:
+        step = (job.label, int(job.fraction * 10))
+        if step != self._last:
+            self._last = step
+            self._write(f"{job.label}, {job.fraction * 100:.0f} %")

@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A running reconstruction: a thread that talks to the engine, seen by the main thread through a queue.
+
+bpy is touched on the main thread only. In a window a timer calls `Job.update`; in background, where timers
+never fire, `run` calls it in a loop.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import engine_setup, meshes
+from .engine.client import Result
+from .engine.errors import STAGES, Cancelled, EngineError
+from .engine.process import EngineProcess
+from .images import Picture
+
+TICK = 0.1  # seconds between two looks at a job
+LAST_WAIT = 10.0  # seconds Blender waits at its end for a job's thread, after its engine was killed
+
+# Stage -> what the user reads, and its share of the bar: roughly that of a usual job's time.
+LABELS = {
+    "weights": "Loading the weights",
+    "photo": "Reading the photo",
+    "normals": "Estimating normals",
+    "features": "Reading features",
+    "surface": "Finding the surface",
+    "colour": "Colouring",
+    "transfer": "Receiving the mesh",
+}
+SHARES = {
+    "weights": 0.05,
+    "photo": 0.02,
+    "normals": 0.13,
+    "features": 0.20,
+    "surface": 0.45,
+    "colour": 0.10,
+    "transfer": 0.05,
+}
+STARTING = "Starting the engine"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """How the last job ended, for the panel. code: the error's code, "" for a cancel."""
+
+    code: str
+    text: str
+    hint: str
+
+
+def fraction(stage: str, done: int, total: int) -> float:
+    """Progress of the whole job in [0, 1] from that of one stage."""
+    before = sum(SHARES[name] for name in STAGES[: STAGES.index(stage)])
+    return before + SHARES[stage] * min(max(done / total, 0.0), 1.0) if total > 0 else before
+
+
+class Job:
+    """One reconstruction. Made, updated and cancelled on the main thread.
+
+    fraction: progress in [0, 1], never falling; label: the stage in words; cancelling: a cancel is under way.
+    """
+
+    def __init__(self, name: str, picture: Picture, settings: dict[str, Any], engine: EngineProcess) -> None:
+        self.name = name
+        self.settings = settings
+        self.fraction = 0.0
+        self.label = STARTING
+        self._picture = picture
+        self._engine = engine
+        self._log = engine_setup.log_path()
+        self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._cancel = threading.Event()
+        self._connected = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="pifuhd-job", daemon=True)
+        self._thread.start()
+
+    @property
+    def cancelling(self) -> bool:
+        return self._cancel.is_set()
+
+    def cancel(self) -> None:
+        """Ask for the end. The engine stops between two batches of points, or the client kills it."""
+        self._cancel.set()
+
+    def update(self, wait: float = 0.0) -> Result | EngineError | Cancelled | None:
+        """Take in what the thread has sent; its outcome once there is one. wait: seconds to wait for news."""
+        if self.cancelling and not self._connected.is_set():
+            return Cancelled()  # the engine goes on starting, for the next job
+        try:
+            message = self._messages.get(timeout=wait) if wait else self._messages.get_nowait()
+            while isinstance(message, tuple):
+                stage, done, total = message
+                self.label = LABELS[stage]
+                self.fraction = max(self.fraction, fraction(stage, done, total))
+                message = self._messages.get_nowait()
+            # Whoever pressed Cancel does not want the mesh that was already on its way.
+            return Cancelled() if self.cancelling else message
+        except queue.Empty:
+            return None
+
+    def abandon(self) -> None:
+        """Cancel, stop the engine and wait for the thread: for the end of Blender or of the extension."""
+        self.cancel()
+        self._engine.stop()
+        self._thread.join(LAST_WAIT)
+
+    def _work(self) -> None:
+        outcome: Result | EngineError | Cancelled
+        try:
+            client = self._engine.ensure()
+            self._connected.set()
+            if self.cancelling:
+                raise Cancelled
+            outcome = client.reconstruct(self._picture, self.settings, self._on_progress, self._cancel.is_set)
+        except (EngineError, Cancelled) as ended:
+            outcome = ended
+        except Exception:
+            outcome = internal_error(self._log)
+        self._messages.put(outcome)
+
+    def _on_progress(self, stage: str, done: int, total: int, _unit: str) -> None:
+        self._messages.put((stage, done, total))
+
+
+def internal_error(log: Path) -> EngineError:
+    """What the user sees for a defect of ours; the traceback goes to the log, not to the console."""
+    with log.open("a", encoding="utf-8") as file:
+        file.write(traceback.format_exc())
+    return EngineError(
+        "internal", "The extension met a defect of its own.", f"Please report it with the log {log}."
+    )
+
+
+_job: Job | None = None
+_target: tuple[str, str] = ("", "")  # names of the scene and the view layer the running job was started in
+_engine: EngineProcess | None = None
+_engine_python = ""
+_notice: Notice | None = None
+
+
+def current() -> Job | None:
+    return _job
+
+
+def notice() -> Notice | None:
+    return _notice
+
+
+def set_notice(error: EngineError | None) -> None:
+    global _notice
+    _notice = None if error is None else Notice(error.code, error.text, error.hint)
+
+
+def engine_folder() -> Path:
+    """The folder that holds the `engine` package: the installed extension itself."""
+    return Path(__file__).parent
+
+
+def stop_engine() -> None:
+    """End the engine process if one runs."""
+    global _engine
+    if _engine is not None:
+        _engine.stop()
+        _engine = None
+
+
+def _begin(name: str, picture: Picture, settings: dict[str, Any]) -> Job:
+    global _job, _engine, _engine_python, _notice
+    if _job is not None:
+        raise EngineError("busy", "A reconstruction is already running.", "Wait for it, or press Cancel.")
+    if engine_setup.current() is not None:
+        raise EngineError("busy", "The engine is being set up.", "Wait until that is done.")
+    status = engine_setup.status()
+    if not status.python:
+        raise EngineError("engine_start", status.text, status.hint)
+    if _engine is not None and _engine_python != status.python:
+        stop_engine()
+    if _engine is None:
+        _engine = EngineProcess(status.python, engine_folder(), log=engine_setup.log_path())
+        _engine_python = status.python
+    _notice = None
+    _job = Job(name, picture, settings, _engine)
+    return _job
+
+
+def start(
+    name: str,
+    picture: Picture,
+    settings: dict[str, Any],
+    scene: bpy.types.Scene,
+    view_layer: bpy.types.ViewLayer,
+) -> None:
+    """Start a job that a timer follows. Raises EngineError "busy" or "engine_start"."""
+    global _target
+    _begin(name, picture, settings)
+    # Names, because undo or another file may free what a reference would point to.
+    _target = (scene.name, view_layer.name)
+    bpy.app.timers.register(_tick, first_interval=TICK, persistent=True)
+
+
+def run(
+    name: str, picture: Picture, settings: dict[str, Any], on_progress: Callable[[Job], None]
+) -> bpy.types.Object:
+    """Run a job to its end and return the new object. Raises EngineError, Cancelled, KeyboardInterrupt."""
+    global _job
+    job = _begin(name, picture, settings)
+    try:
+        while (outcome := job.update(wait=TICK)) is None:
+            on_progress(job)
+    except BaseException:
+        job.abandon()
+        raise
+    finally:
+        _job = None
+    if isinstance(outcome, (EngineError, Cancelled)):
+        raise outcome
+    return _place(job, outcome, bpy.context.scene, bpy.context.view_layer)
+
+
+def _place(
+    job: Job, result: Result, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer
+) -> bpy.types.Object:
+    person = meshes.add_to_scene(job.name, result, job.settings, scene, view_layer)
+    windows = bpy.context.window_manager.windows
+    if not bpy.app.background and windows:
+        with bpy.context.temp_override(window=windows[0]):
+            bpy.ops.ed.undo_push(message="Reconstruct from Image")
+    return person
+
+
+def _tick() -> float | None:
+    global _job
+    job = _job
+    if job is None:
+        return None
+    outcome = job.update()
+    if outcome is not None:
+        _job = None
+        _settle(job, outcome)
+    redraw()
+    return TICK if _job is not None else None
+
+
+def _settle(job: Job, outcome: Result | EngineError | Cancelled) -> None:
+    global _notice
+    if isinstance(outcome, Result):
+        scene = bpy.data.scenes.get(_target[0]) or bpy.context.scene
+        view_layer = scene.view_layers.get(_target[1]) or scene.view_layers[0]
+        try:
+            _place(job, outcome, scene, view_layer)
+            return
+        except EngineError as error:
+            outcome = error
+        except Exception:
+            outcome = internal_error(engine_setup.log_path())
+    if isinstance(outcome, EngineError):
+        set_notice(outcome)
+        print(f"PIFuHD: {outcome}", flush=True)
+    elif _notice is None:
+        _notice = Notice("", "The reconstruction was cancelled.", "")
+
+
+def redraw() -> None:
+    """Have every 3D view's sidebar drawn again."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == 'VIEW_3D':
+                for region in area.regions:
+                    if region.type == 'UI':
+                        region.tag_redraw()
+
+
+@bpy.app.handlers.persistent
+def _before_load(*_: object) -> None:
+    global _notice
+    if _job is not None:
+        _job.cancel()
+        _notice = Notice(
+            "",
+            "The reconstruction was cancelled because another file was opened.",
+            "Start it again in this file.",
+        )
+
+
+def register() -> None:
+    bpy.app.handlers.load_pre.append(_before_load)
+
+
+def unregister() -> None:
+    global _job, _notice
+    bpy.app.handlers.load_pre.remove(_before_load)
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    if _job is not None:
+        _job.abandon()
+        _job = None
+    stop_engine()
+    _notice = None

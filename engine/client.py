@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Blender's end of the link: ask the engine for a reconstruction, follow it, cancel it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Client, Connection
+from queue import Empty, SimpleQueue
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from . import protocol
+from .errors import Cancelled, EngineError, ProgressCallback
+from .protocol import Disconnected, Message
+
+FORCE_SECONDS: Final = 5.0
+"""How long a cancelled job may take to end before the engine is killed."""
+
+SILENCE_SECONDS: Final = 600.0
+"""How long a job may say nothing: the longest step of the largest network takes about a minute on a slow
+machine.
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A reconstruction as it came from the engine.
+
+    vertices (V,3) float32, Blender frame (x right, y away from the viewer, z up), metres, feet on z = 0;
+    faces (F,3) int32, counter-clockwise seen from outside, each in [0, V); colors (V,4) uint8 sRGB, alpha
+    255; normals_front, normals_back (S,S,3) uint8, (n + 1) / 2, or None where the preset has no normal
+    networks; info: what made it (crop, preset, settings, versions, warnings).
+    """
+
+    vertices: npt.NDArray[np.float32]
+    faces: npt.NDArray[np.int32]
+    colors: npt.NDArray[np.uint8]
+    normals_front: npt.NDArray[np.uint8] | None
+    normals_back: npt.NDArray[np.uint8] | None
+    info: dict[str, Any]
+
+
+class EngineClient:
+    """One connection to an engine. Its calls block, so they belong in a worker thread; one call at a time.
+
+    abandon: ends the engine's process at once, for an engine that no longer answers.
+    last_words: one sentence on how the engine's process ended, for an engine that went away.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        abandon: Callable[[], None],
+        last_words: Callable[[], str],
+        force_seconds: float = FORCE_SECONDS,
+        silence_seconds: float = SILENCE_SECONDS,
+    ) -> None:
+        self._connection = connection
+        self._abandon = abandon
+        self._last_words = last_words
+        self._force_seconds = force_seconds
+        self._silence_seconds = silence_seconds
+        self._turn = threading.Lock()
+        self._sending = threading.Lock()
+        self._reader: threading.Thread | None = None
+        self._closing = False
+        self.usable = True
+        """False once the connection is closed or no longer to be trusted."""
+
+    def hello(self) -> dict[str, Any]:
+        """What the engine is: protocol, program, python, torch, device, and the card of the default
+        weights.
+
+        Loads PyTorch and the default weights in the engine (seconds, the first time). Raises EngineError.
+        """
+        with self._my_turn():
+            replies = self._ask(protocol.hello(details=True))
+            try:
+                answer = self._next(replies, self._silence_seconds)
+            except Empty:
+                self._give_up()
+                raise self._silent() from None
+            if answer.type == "error":
+                raise EngineError(**answer.fields)
+            if answer.type != "hello":
+                raise self._misunderstood(f"a {answer.type} message answered the hello")
+            versions = {name: answer.fields[name] for name in ("protocol", "program")}
+            return {**versions, **answer.fields["about"]}
+
+    def reconstruct(
+        self,
+        image: bytes | npt.NDArray[np.uint8],
+        settings: dict[str, Any],
+        on_progress: ProgressCallback,
+        cancelled: Callable[[], bool],
+    ) -> Result:
+        """Reconstruct the person in a photo.
+
+        image: the bytes of an image file, or (H,W,3|4) uint8 RGB(A), upright. settings: see
+        pipeline.Settings. on_progress is called on this thread; what it raises cancels the job and is
+        raised again here. cancelled is asked about ten times a second. Raises Cancelled, or EngineError:
+        "engine_died" at once where the engine's process goes away, "busy" where this client or the engine
+        has another job, or what the engine reports.
+        """
+        request = Message("reconstruct", {"settings": settings}, _photo(image))
+        with self._my_turn():
+            return self._follow(self._ask(request), on_progress, cancelled)
+
+    def shut_down(self) -> None:
+        """Ask the engine to exit and close the connection. A call in another thread ends with Cancelled."""
+        self._closing = True
+        self._say_without_waiting(Message("shutdown"))
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection. A call in another thread ends with Cancelled, and closes it then."""
+        self._closing = True
+        self.usable = False
+        if self._turn.acquire(blocking=False):
+            try:
+                self._connection.close()
+            finally:
+                self._turn.release()
+
+    def _follow(
+        self,
+        replies: SimpleQueue[Message | Exception],
+        on_progress: ProgressCallback,
+        cancelled: Callable[[], bool],
+    ) -> Result:
+        stop: BaseException | None = None  # why the job is being cancelled
+        heard = time.monotonic()
+        asked = 0.0
+        while True:
+            if stop is None and (self._closing or cancelled()):
+                stop = Cancelled()
+            if stop is not None and not asked:
+                asked = time.monotonic()
+                self._say_without_waiting(Message("cancel"))
+            try:
+                reply = self._next(replies, 0.1)
+            except Empty:
+                now = time.monotonic()
+                if stop is not None and now - asked > self._force_seconds:
+                    self._give_up()
+                    raise stop from None
+                if now - heard > self._silence_seconds:
+                    self._give_up()
+                    raise self._silent() from None
+                continue
+            except EngineError:
+                if self._closing and stop is None:
+                    stop = Cancelled()
+                if stop is not None:
+                    raise stop from None
+                raise
+            heard = time.monotonic()
+            if reply.type in protocol.TERMINAL and stop is not None:
+                raise stop
+            if reply.type == "progress":
+                if stop is None:
+                    stop = _call(on_progress, reply)
+            elif reply.type == "done":
+                return self._result(reply)
+            elif reply.type == "error":
+                raise EngineError(**reply.fields)
+            elif reply.type == "cancelled":
+                raise Cancelled
+            else:
+                raise self._misunderstood(f"a {reply.type} message came in a job")
+
+    def _ask(self, request: Message) -> SimpleQueue[Message | Exception]:
+        """Send a request and read its replies in a thread of their own, so that neither can block the
+        caller.
+        """
+        replies: SimpleQueue[Message | Exception] = SimpleQueue()
+
+        def exchange() -> None:
+            try:
+                with self._sending:
+                    protocol.send(self._connection, request)
+                while True:
+                    reply = protocol.receive(self._connection)
+                    replies.put(reply)
+                    if reply.type != "progress":
+                        return
+            except Exception as error:  # handed to the caller, who raises it
+                replies.put(error)
+
+        self._reader = threading.Thread(target=exchange, name="engine replies", daemon=True)
+        self._reader.start()
+        return replies
+
+    def _next(self, replies: SimpleQueue[Message | Exception], seconds: float) -> Message:
+        reply = replies.get(timeout=seconds)
+        if isinstance(reply, Message):
+            return reply
+        if isinstance(reply, Disconnected):
+            self._give_up()
+            raise EngineError(
+                "engine_died",
+                f"The engine stopped in the middle of its work: {self._last_words()}",
+                "Try again: it starts anew. If it happens again, lower the resolution or read the log.",
+            ) from reply
+        self._give_up()
+        raise reply
+
+    def _say_without_waiting(self, message: Message) -> None:
+        # Held for the whole time of sending a photo: an engine that does not read it would hold this thread
+        # too.
+        if self._sending.acquire(timeout=0.5):
+            try:
+                protocol.send(self._connection, message)
+            except Disconnected:
+                pass  # the reader finds out as well, and reports it
+            finally:
+                self._sending.release()
+
+    def _give_up(self) -> None:
+        self.usable = False
+        self._abandon()
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[None]:
+        if not self._turn.acquire(blocking=False):
+            raise EngineError(
+                "busy", "The engine is working on another photo.", "Wait for it, or cancel it first."
+            )
+        try:
+            # Between two calls the engine has nothing to say: what can be read now is its end, or a stray
+            # message.
+            if not self.usable or self._connection.poll(0):
+                self._give_up()
+                raise EngineError(
+                    "engine_died", "The engine is not connected any more.", "Try again: it starts anew."
+                )
+            yield
+        finally:
+            self._finish()
+            self._turn.release()
+
+    def _finish(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.join(0.5)
+            if reader.is_alive():  # left in the middle of a job, by Ctrl-C or after the engine was given up
+                self._give_up()
+                reader.join(5.0)
+            if reader.is_alive():
+                return  # closing under it would free a file number that it still reads from
+        if not self.usable:
+            self._connection.close()
+
+    def _result(self, done: Message) -> Result:
+        arrays = done.arrays
+        vertices, faces, colors = arrays["vertices"], arrays["faces"], arrays["colors"]
+        # Blender reads meshes without bounds checks: a wrong index would crash it.
+        if faces.min() < 0 or faces.max() >= len(vertices) or len(colors) != len(vertices):
+            raise self._misunderstood("the mesh's faces or colours do not fit its vertices")
+        if not np.isfinite(vertices).all():
+            raise self._misunderstood("the mesh has a vertex that is not finite")
+        return Result(
+            vertices,
+            faces,
+            colors,
+            arrays.get("normals_front"),
+            arrays.get("normals_back"),
+            done.fields["info"],
+        )
+
+    def _misunderstood(self, what: str) -> EngineError:
+        self._give_up()
+        return EngineError(
+            "protocol",
+            f"The engine's answer makes no sense: {what}.",
+            "Try again, and report it with the engine's log.",
+        )
+
+    def _silent(self) -> EngineError:
+        return EngineError(
+            "engine_died",
+            f"The engine said nothing for {self._silence_seconds:.0f} seconds and was stopped.",
+            "Try again with a lower resolution, or look at the engine's log.",
+        )
+
+
+def connect(
+    address: str, key: bytes, *, abandon: Callable[[], None], last_words: Callable[[], str]
+) -> EngineClient:
+    """Connect to a listening engine, prove to each other that both hold the key, and greet it.
+
+    Raises EngineError("protocol") for an engine of another version, FileNotFoundError or
+    ConnectionRefusedError where nothing listens yet, Disconnected where the engine hangs up,
+    AuthenticationError for another key.
+    """
+    try:
+        connection = Client(address, authkey=key)
+    except EOFError as error:
+        raise Disconnected("it hung up while the keys were compared") from error
+    try:
+        protocol.send(connection, protocol.hello())
+        answer = protocol.receive(connection)
+        if answer.type == "error":
+            raise EngineError(**answer.fields)
+        protocol.check_hello(answer, "The add-on", "its engine")
+    except BaseException:
+        connection.close()
+        raise
+    return EngineClient(connection, abandon=abandon, last_words=last_words)
+
+
+def _call(on_progress: ProgressCallback, reply: Message) -> BaseException | None:
+    """Report progress; return what the callback raised."""
+    try:
+        on_progress(*(reply.fields[name] for name in ("stage", "done", "total", "unit")))
+    except BaseException as error:  # the engine's job must be ended before this may go on
+        return error
+    return None
+
+
+def _photo(image: bytes | npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.uint8]]:
+    name, array = (
+        ("pixels", image) if isinstance(image, np.ndarray) else ("encoded", np.frombuffer(image, np.uint8))
+    )
+    rule = protocol.ARRAYS["reconstruct"][name]
+    fits = array.dtype == np.uint8 and array.ndim == len(rule.shape)
+    if not fits or not all(
+        low <= n <= high for n, (low, high) in zip(array.shape, rule.shape, strict=True)
+    ):
+        raise EngineError(
+            "bad_image",
+            f"The photo is empty, too large, or of the wrong kind ({array.dtype} {array.shape}).",
+            "Use a JPEG or PNG photo of at most 100 megapixels.",
+        )
+    if array.nbytes > protocol.MAX_ARRAY:
+        raise EngineError(
+            "bad_image",
+            f"The photo is too large: {array.shape[1]} x {array.shape[0]} pixels.",
+            "Scale it down to at most 100 megapixels.",
+        )
+    return {name: array}

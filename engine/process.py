@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Owning the engine's process: start it, greet it, notice its end, and never leave one behind."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from multiprocessing import AuthenticationError
+from pathlib import Path
+from typing import Final
+
+from .client import EngineClient, connect
+from .errors import EngineError
+from .protocol import KEY_VARIABLE, Disconnected
+
+START_SECONDS: Final = 60.0
+"""How long a start may take: reading Python and NumPy from a cold, slow disk took 20 s."""
+
+STOP_SECONDS: Final = 3.0
+"""How long the engine may take to exit when asked to, before it is killed."""
+
+RESTARTS: Final = 3
+RESTART_WINDOW: Final = 60.0
+"""At most RESTARTS starts in RESTART_WINDOW seconds: an engine that dies at once must not be started for
+ever.
+"""
+
+FOLDER_PREFIX: Final = "pifuhd-engine-"
+"""How the private folder of the socket is named; the engine removes such a folder itself when its parent is
+gone.
+"""
+
+LOG_BYTES: Final = 1 << 20
+"""A longer log is begun anew at the next start."""
+
+
+@dataclass
+class _Child:
+    process: subprocess.Popen[bytes]
+    folder: Path | None
+    log_start: int
+    client: EngineClient | None = None
+
+
+class EngineProcess:
+    """Owns one engine process. ensure() may be called from any thread, stop() as well, also during an
+    ensure().
+
+    python: the interpreter of the engine's environment. package_folder: the folder that contains engine/.
+    log: the file that gets what the engine prints. idle_seconds: the engine exits after so long without a
+    job.
+    """
+
+    def __init__(self, python: str, package_folder: Path, *, log: Path, idle_seconds: int = 600) -> None:
+        self.python = python
+        self.package_folder = package_folder
+        self.log = log
+        self.idle_seconds = idle_seconds
+        self.start_seconds = START_SECONDS
+        self._lock = threading.Lock()
+        self._child: _Child | None = None
+        self._starts: deque[float] = deque(maxlen=RESTARTS)
+        self._stopping = threading.Event()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the engine's process runs."""
+        child = self._child
+        return child is not None and child.process.poll() is None
+
+    def ensure(self) -> EngineClient:
+        """Return a connected client, of the running engine or of one started now (seconds).
+
+        Raises EngineError: "engine_start" with the reason where it does not start or answer within
+        start_seconds, or was started RESTARTS times in the last minute; "protocol" where it is of another
+        version.
+        """
+        with self._lock:
+            child = self._child
+            if child is not None and child.client is not None and child.client.usable and self.alive:
+                return child.client
+            self._end(kill=True)
+            self._stopping.clear()
+            return self._start()
+
+    def stop(self) -> None:
+        """End the engine: ask it to exit, kill it if it does not. A job in another thread ends with
+        Cancelled.
+        """
+        self._stopping.set()
+        child = self._child
+        if child is not None and child.client is None:
+            child.process.kill()  # still starting, in a thread that holds the lock until it answers or dies
+        with self._lock:
+            self._end(kill=False)
+
+    def _start(self) -> EngineClient:
+        now = time.monotonic()
+        if len(self._starts) == RESTARTS and now - self._starts[0] < RESTART_WINDOW:
+            raise EngineError(
+                "engine_start",
+                f"The engine was started {RESTARTS} times within a minute and did not last.",
+                f"Wait a minute and try again, or look at its log: {self.log}",
+            )
+        self._starts.append(now)
+        key = secrets.token_bytes(32)
+        folder, address = _private_address()
+        try:
+            process, log_start = self._spawn(address, key)
+        except BaseException:
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+        child = self._child = _Child(process, folder, log_start)
+        try:
+            child.client = self._greet(child, address, key)
+        except BaseException:
+            self._end(kill=True)
+            raise
+        return child.client
+
+    def _spawn(self, address: str, key: bytes) -> tuple[subprocess.Popen[bytes], int]:
+        if not (self.package_folder / "engine" / "__main__.py").is_file():
+            raise EngineError(
+                "engine_start",
+                f"The engine's files are missing from {self.package_folder}.",
+                "Install the add-on again.",
+            )
+        command = [self.python, "-E", "-s", "-u", "-m", "engine", "serve"]
+        command += ["--address", address, "--idle-seconds", str(self.idle_seconds)]
+        try:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            begin_anew = self.log.exists() and self.log.stat().st_size > LOG_BYTES
+            with self.log.open("wb" if begin_anew else "ab") as log:
+                log_start = log.tell()
+                process = subprocess.Popen(
+                    command,
+                    cwd=self.package_folder,
+                    env=_environment(key),
+                    stdin=subprocess.PIPE,  # its end tells the engine that this process is gone
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    # A Ctrl-C in the terminal of Blender is for Blender, which then stops the engine in
+                    # order.
+                    start_new_session=os.name == "posix",
+                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                )
+        except OSError as error:
+            raise EngineError(
+                "engine_start",
+                f"The engine's Python {self.python} cannot be started: {error.strerror or error}.",
+                "Set up the engine again in the add-on's preferences.",
+            ) from error
+        return process, log_start
+
+    def _greet(self, child: _Child, address: str, key: bytes) -> EngineClient:
+        # Nothing here can outlast the timer: once the child is dead, every read from it ends.
+        late = threading.Timer(self.start_seconds, child.process.kill)
+        late.daemon = True
+        late.start()
+        try:
+            while not self._stopping.wait(0.05):
+                try:
+                    return connect(
+                        address, key, abandon=child.process.kill, last_words=lambda: self._last_words(child)
+                    )
+                except (FileNotFoundError, ConnectionRefusedError):
+                    if child.process.poll() is not None:
+                        raise
+            raise self._not_started("it was stopped while it started")
+        except (Disconnected, OSError, AuthenticationError) as error:
+            if not late.is_alive():
+                reason = f"it did not answer within {self.start_seconds:.0f} seconds"
+                raise self._not_started(reason) from error
+            if isinstance(error, AuthenticationError):
+                raise self._not_started("it does not know this session's key") from error
+            raise self._not_started(self._last_words(child)) from error
+        finally:
+            late.cancel()
+
+    def _not_started(self, reason: str) -> EngineError:
+        return EngineError(
+            "engine_start",
+            f"The engine does not start: {reason.rstrip('.')}.",
+            "Set up the engine again in the add-on's preferences.",
+        )
+
+    def _last_words(self, child: _Child) -> str:
+        """How a child ended, and the last line that it wrote."""
+        try:
+            status = child.process.wait(2.0)
+        except subprocess.TimeoutExpired:
+            return "it hung up, but is still running."
+        if status < 0:
+            name = signal.Signals(-status).name if -status in set(signal.Signals) else str(-status)
+            cause = ", perhaps because the memory ran out" if name == "SIGKILL" else ""
+            how = f"it was killed ({name}{cause})"
+        else:
+            how = f"it exited with code {status}"
+        line = self._last_log_line(child)
+        return f"{how}; its last line was: {line}" if line else f"{how}."
+
+    def _last_log_line(self, child: _Child) -> str:
+        try:
+            with self.log.open("rb") as log:
+                log.seek(max(child.log_start, os.fstat(log.fileno()).st_size - 8192))
+                lines = log.read().decode(errors="replace").split("\n")
+        except OSError:
+            return ""  # the log is help, not a condition
+        return next((line.strip()[:500] for line in reversed(lines) if line.strip()), "")
+
+    def _end(self, *, kill: bool) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        process = child.process
+        if kill:
+            process.kill()
+        elif child.client is not None and child.client.usable:
+            child.client.shut_down()
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if child.client is not None:
+            child.client.close()
+        if child.folder is not None:
+            shutil.rmtree(child.folder, ignore_errors=True)
+
+
+def _private_address() -> tuple[Path | None, str]:
+    """A fresh address that only this user can connect to, and the folder to remove afterwards."""
+    if sys.platform == "win32":
+        return None, rf"\\.\pipe\{FOLDER_PREFIX}{secrets.token_hex(16)}"
+    folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX)  # made with mode 0700
+    if len(os.fsencode(folder)) > 80:  # a socket's path has at most 103 bytes on macOS
+        os.rmdir(folder)
+        folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir="/tmp")
+    return Path(folder), os.path.join(folder, "socket")
+
+
+def _environment(key: bytes) -> dict[str, str]:
+    """This process's environment with the key, without what would change which Python and modules the child
+    uses.
+    """
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith("PYTHON") and name != "__PYVENV_LAUNCHER__"
+    }
+    environment[KEY_VARIABLE] = key.hex()
+    return environment

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The wire between Blender and its engine: one version, a closed set of messages, nothing ever unpickled.
+
+A message is one frame of JSON (the header: its type, its fields, and the dtype and shape of each array),
+then one frame of raw little-endian bytes for each array, over `multiprocessing.connection` frames. Both
+sides check every message against the tables below, the sender before its first byte and the receiver before
+it allocates anything.
+
+A job is one `reconstruct`, any number of `progress`, then exactly one of `done`, `cancelled`, `error`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import Any, Final, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import CODES, STAGES, EngineError
+from .version import VERSION
+
+PROTOCOL: Final = 1
+"""Raised by one whenever a message, a field, an array or an error code changes."""
+
+KEY_VARIABLE: Final = "PIFUHD_ENGINE_KEY"
+"""The environment variable that hands the child its key: 64 hexadecimal digits, 256 bits."""
+
+MAX_HEADER: Final = 1 << 20
+"""Bytes of JSON in one message; a reconstruction's info is about 2 kB."""
+
+MAX_ARRAY: Final = 1 << 29
+"""Bytes of one array, 512 MiB: a photo of 134 megapixels with alpha, or 44 million vertices."""
+
+FIELDS: Final[dict[str, dict[str, type]]] = {
+    # Both ways, first on a connection. `details` asks for (and marks) an `about` that needs PyTorch loaded.
+    # Every version keeps `type`, `protocol` and `program` in it, so that two versions can always name each
+    # other.
+    "hello": {"protocol": int, "program": str, "details": bool, "about": dict},
+    # Client to engine: start a job. The photo is one of the arrays `encoded` (a file's bytes) and `pixels`.
+    "reconstruct": {"settings": dict},
+    # Engine to client: how far a stage is; 0 <= done <= total, counted in `unit`.
+    "progress": {"stage": str, "done": int, "total": int, "unit": str},
+    # Engine to client, ends the job: the reconstruction.
+    "done": {"info": dict},
+    # Engine to client, ends the job: it was cancelled.
+    "cancelled": {},
+    # Engine to client, ends the job (or answers a hello that cannot be served).
+    "error": {"code": str, "text": str, "hint": str},
+    # Client to engine: end the running job soon. Ignored where none runs, for it may have ended meanwhile.
+    "cancel": {},
+    # Client to engine: exit.
+    "shutdown": {},
+}
+
+TERMINAL: Final = frozenset({"done", "cancelled", "error"})
+
+
+@dataclass(frozen=True)
+class ArrayRule:
+    """What an array must be: its dtype, the lowest and highest length of each axis, and whether it must be
+    there.
+    """
+
+    dtype: str
+    shape: tuple[tuple[int, int], ...]
+    required: bool = True
+
+
+_VERTICES: Final = (1, 1 << 24)
+_SIDE: Final = (1, 1 << 12)
+
+ARRAYS: Final[dict[str, dict[str, ArrayRule]]] = {
+    "reconstruct": {
+        "encoded": ArrayRule("uint8", ((1, 1 << 28),), required=False),
+        "pixels": ArrayRule("uint8", ((1, 1 << 15), (1, 1 << 15), (3, 4)), required=False),
+    },
+    "done": {
+        "vertices": ArrayRule("float32", (_VERTICES, (3, 3))),
+        "faces": ArrayRule("int32", ((1, 1 << 25), (3, 3))),
+        "colors": ArrayRule("uint8", (_VERTICES, (4, 4))),
+        "normals_front": ArrayRule("uint8", (_SIDE, _SIDE, (3, 3)), required=False),
+        "normals_back": ArrayRule("uint8", (_SIDE, _SIDE, (3, 3)), required=False),
+    },
+}
+
+
+class Disconnected(Exception):
+    """The peer is gone: its end of the connection is closed, or its process is."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One checked message. `fields` and `arrays` hold what the tables allow for `type`, and nothing else."""
+
+    type: str
+    fields: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+
+
+def hello(*, details: bool = False, about: dict[str, Any] | None = None) -> Message:
+    """This side's greeting."""
+    return Message(
+        "hello", {"protocol": PROTOCOL, "program": VERSION, "details": details, "about": about or {}}
+    )
+
+
+def failure(error: EngineError) -> Message:
+    """The message that carries an error."""
+    return Message("error", {"code": error.code, "text": error.text, "hint": error.hint})
+
+
+def check_hello(message: Message, mine: str, theirs: str) -> None:
+    """Raise EngineError("protocol") where the peer speaks another version; the sentence names both sides."""
+    if message.type != "hello":
+        _refuse(f"a {message.type} message came before the hello")
+    protocol, program = message.fields["protocol"], message.fields["program"]
+    if protocol != PROTOCOL:
+        raise EngineError(
+            "protocol",
+            f"{mine} is version {VERSION} (protocol {PROTOCOL}), but {theirs} is version {program} "
+            f"(protocol {protocol}).",
+            "Restart Blender; if it stays so, install the add-on again and set up its engine again.",
+        )
+
+
+def send(connection: Connection, message: Message) -> None:
+    """Send a message. Raises EngineError("protocol") before the first byte where the tables forbid it, else
+    Disconnected where the peer is gone. Not to be called by two threads at once.
+    """
+    _check_fields(message.type, message.fields)
+    described = []
+    buffers = []
+    for name, array in message.arrays.items():
+        # Native order is little-endian on every machine Blender runs on, and the peer is on this machine.
+        contiguous = np.ascontiguousarray(array)
+        described.append({"name": name, "dtype": contiguous.dtype.name, "shape": list(contiguous.shape)})
+        buffers.append(contiguous)
+    _check_arrays(message.type, described)
+    try:
+        text = json.dumps({"type": message.type, **message.fields, "arrays": described}, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        _refuse(f"a {message.type} message holds what JSON cannot say: {error}")
+    header = text.encode()
+    if len(header) > MAX_HEADER:
+        _refuse(f"the header of a {message.type} message has {len(header)} bytes, more than {MAX_HEADER}")
+    try:
+        connection.send_bytes(header)
+        for buffer in buffers:
+            connection.send_bytes(buffer.data.cast("B"))
+    except OSError as error:
+        raise Disconnected(str(error)) from error
+
+
+def receive(connection: Connection) -> Message:
+    """Wait for the next message. Raises EngineError("protocol") for one that the tables forbid,
+    Disconnected when the peer is gone. A hello of another protocol version is returned with its versions
+    only: see check_hello.
+    """
+    header = _decode(_receive_frame(connection, MAX_HEADER))
+    kind = header.pop("type", None)
+    if not isinstance(kind, str) or kind not in FIELDS:
+        _refuse(f"a message of unknown type {kind!r:.60} came")
+    if kind == "hello" and header.get("protocol") != PROTOCOL:
+        versions = {name: header.get(name) for name in ("protocol", "program")}
+        if type(versions["protocol"]) is not int or type(versions["program"]) is not str:
+            _refuse("a hello without versions came")
+        return Message("hello", versions)
+    described = header.pop("arrays", None)
+    _check_fields(kind, header)
+    arrays = {}
+    for name, dtype, shape in _check_arrays(kind, described):
+        size = math.prod(shape) * dtype.itemsize
+        data = _receive_frame(connection, size)
+        if len(data) != size:
+            _refuse(f"array {name} came with {len(data)} bytes instead of {size}")
+        # A copy, so that the array is writable and keeps nothing else alive.
+        arrays[name] = np.frombuffer(data, dtype).reshape(shape).copy()
+    return Message(kind, header, arrays)
+
+
+def _receive_frame(connection: Connection, limit: int) -> bytes:
+    try:
+        return connection.recv_bytes(limit)
+    except EOFError as error:
+        raise Disconnected("end of file") from error
+    except OSError as error:
+        # A frame over the limit is refused unread, and the connection then marks itself unreadable.
+        if connection.closed or not connection.readable:
+            _refuse(f"a frame of more than the allowed {limit} bytes came")
+        raise Disconnected(str(error)) from error
+
+
+def _decode(data: bytes) -> dict[str, Any]:
+    try:
+        header = json.loads(data.decode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        _refuse("a message that is not JSON came")
+    if not isinstance(header, dict):
+        _refuse("a message that is not a JSON object came")
+    return header
+
+
+def _check_fields(kind: str, fields: dict[str, Any]) -> None:
+    rules = FIELDS.get(kind)
+    if rules is None or fields.keys() != rules.keys():
+        _refuse(f"a {kind} message has the fields {sorted(fields)!r:.200}")
+    for name, wanted in rules.items():
+        # `type is`, because a bool is an int to isinstance.
+        if type(fields[name]) is not wanted:
+            _refuse(f"field {name} of a {kind} message is not of type {wanted.__name__}")
+    if kind == "progress":
+        if fields["stage"] not in STAGES or not 0 <= fields["done"] <= fields["total"]:
+            _refuse(f"progress {fields!r:.200} is not possible")
+    elif kind == "error" and fields["code"] not in CODES:
+        _refuse(f"an error of unknown code {fields['code']!r:.60} came")
+
+
+def _check_arrays(kind: str, described: Any) -> list[tuple[str, np.dtype[Any], tuple[int, ...]]]:
+    rules = ARRAYS.get(kind, {})
+    if not isinstance(described, list) or len(described) > len(rules):
+        _refuse(f"a {kind} message lists arrays that it cannot have")
+    checked: dict[str, tuple[str, np.dtype[Any], tuple[int, ...]]] = {}
+    for item in described:
+        if not isinstance(item, dict) or item.keys() != {"name", "dtype", "shape"}:
+            _refuse(f"a {kind} message describes an array badly")
+        name, dtype, shape = item["name"], item["dtype"], item["shape"]
+        rule = rules.get(name) if isinstance(name, str) else None
+        if rule is None or name in checked:
+            _refuse(f"a {kind} message has an unknown or a second array {name!r:.60}")
+        fits = (
+            dtype == rule.dtype
+            and isinstance(shape, list)
+            and len(shape) == len(rule.shape)
+            and all(
+                type(n) is int and low <= n <= high
+                for n, (low, high) in zip(shape, rule.shape, strict=True)
+            )
+        )
+        if not fits or math.prod(shape) * np.dtype(rule.dtype).itemsize > MAX_ARRAY:
+            _refuse(f"array {name} of a {kind} message has dtype {dtype!r:.20} and shape {shape!r:.80}")
+        checked[name] = (name, np.dtype(rule.dtype).newbyteorder("<"), tuple(shape))
+    missing = [name for name, rule in rules.items() if rule.required and name not in checked]
+    if missing:
+        _refuse(f"a {kind} message lacks {missing}")
+    if kind == "reconstruct" and len(checked) != 1:
+        _refuse("a reconstruct message needs one photo, as `encoded` or as `pixels`")
+    return list(checked.values())
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _refuse(what: str) -> NoReturn:
+    raise EngineError(
+        "protocol",
+        f"Blender and its engine misunderstood each other: {what}.",
+        "Restart Blender; if it happens again, report it with the engine's log.",
+    )

@@ -1,5 +1,6 @@
 """Which points lie inside the person: signed ray crossings, counted part by part.
- The parts (body, garments, hair, ...) are closed on their own and overlap, so parity over the whole mesh is
+
+The parts (body, garments, hair, ...) are closed on their own and overlap, so parity over the whole mesh is
 wrong where they do. A point is inside when the winding number of ANY part about it is above one half.
 """
 
@@ -34,9 +35,10 @@ def _faces_by_cell(flat: Tensor, low: Tensor, cell_size: Tensor) -> tuple[Tensor
 
 def winding(points: Tensor, vertices: Tensor, faces: Tensor, part: Tensor) -> Tensor:
     """Winding number of every part about every point, (N, P) int64, P = largest part id + 1.
-     points (N, 3) and vertices (V, 3) float32 in one frame (camera space); faces (F, 3) int64 counter-clockwise
-    seen from outside; part (F,) int64, each part closed. A ray goes from each point towards +z; a face it
-    leaves through counts +1, one it enters through -1.
+
+    points (N, 3) and vertices (V, 3) float32 in one frame (camera space); faces (F, 3) int64 CCW seen
+    from outside; part (F,) int64, each part closed. A ray goes from each point towards +z; a face it leaves
+    through counts +1, one it enters through -1.
     """
     parts = int(part.amax()) + 1
     corners = vertices[faces]

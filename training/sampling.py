@@ -29,14 +29,15 @@ def mixed_points(
     uniform_share: float = 1 / 17,
 ) -> Tensor:
     """(count, 3) float32 points in the camera cube [-1, 1]^3: 1 uniform to 16 near the surface (PIFu,
-        section 4).
-     vertices (V, 3) float32 in camera space; faces (F, 3) int64; sigma: standard deviation of the Gaussian step
-    off the surface in camera units (metres times the camera's scale). Uniform points fill the WHOLE cube:
-    points only round the person leave slabs of matter in the rest. Surface points that fall outside the cube (a
-    person partly out of the frame) are drawn again. The two kinds are shuffled together. Deterministic from
-    rng.
+    section 4).
 
-        Raises ValueError where the mesh lies outside the cube altogether.
+    vertices (V, 3) float32 in camera space; faces (F, 3) int64; sigma: standard deviation of the Gaussian
+    step off the surface in camera units (metres times the camera's scale). Uniform points fill the WHOLE
+    cube: points only round the person leave slabs of matter in the rest. Surface points that fall outside
+    the cube (a person partly out of the frame) are drawn again. The two kinds are shuffled together.
+    Deterministic from rng.
+
+    Raises ValueError where the mesh lies outside the cube altogether.
     """
     uniform = int(rng.binomial(count, uniform_share))
     kept = [torch.from_numpy(rng.uniform(-1, 1, (uniform, 3))).to(vertices)]

@@ -1,6 +1,7 @@
 """Light on the person: a smooth environment (spherical harmonics of order 2), one key light with a shadow,
 occlusion.
- The published training lights its scans with second-order spherical harmonics and precomputed ambient
+
+The published training lights its scans with second-order spherical harmonics and precomputed ambient
 occlusion (PIFuHD, section 4); here the environment is drawn at random, and occlusion and shadow are taken
 from depth pictures.
 """
@@ -29,11 +30,12 @@ _GOLDEN = math.pi * (3 - math.sqrt(5))
 @dataclass(frozen=True)
 class Light:
     """Light in camera space (x right, y up, z to the viewer), linear RGB.
-     environment (9, 3) float32: spherical-harmonic coefficients of the incoming radiance; key_direction (3,)
+
+    environment (9, 3) float32: spherical-harmonic coefficients of the incoming radiance; key_direction (3,)
     float32 unit, towards the light; key_colour (3,) float32; wrap in [0, 1): how far the key light reaches
-    round the edge (a large lamp); shadow_radius: softness of its shadow in camera units; occlusion in [0, 1]:
-    strength of ambient occlusion; exposure: the mean light on the person after automatic exposure (1 = a white
-    wall facing it is white).
+    round the edge (a large lamp); shadow_radius: softness of its shadow in camera units; occlusion in [0,
+    1]: strength of ambient occlusion; exposure: the mean light on the person after automatic exposure (1 =
+    a white wall facing it is white).
     """
 
     environment: Tensor
@@ -116,9 +118,10 @@ def random_light(rng: np.random.Generator) -> Light:
 
 def ambient_occlusion(depth: Tensor, normals: Tensor, covered: Tensor) -> Tensor:
     """How much of the environment each pixel sees, from the front depth picture alone.
-     depth (H, W) camera z of the front surface, normals (H, W, 3) unit, covered (H, W) bool. Returns (H, W) in
-    [0, 1]. Each tap asks how high the neighbouring surface stands above the tangent plane (Alchemy obscurance,
-    McGuire 2011).
+
+    depth (H, W) camera z of the front surface, normals (H, W, 3) unit, covered (H, W) bool. Returns (H, W)
+    in [0, 1]. Each tap asks how high the neighbouring surface stands above the tangent plane (Alchemy
+    obscurance, McGuire 2011).
     """
     height, width = depth.shape
     rows, columns = covered.nonzero(as_tuple=True)
@@ -150,7 +153,8 @@ def _softened(values: Tensor, covered: Tensor) -> Tensor:
 
 def shadow(vertices: Tensor, faces: Tensor, position: Tensor, covered: Tensor, light: Light) -> Tensor:
     """Share of the key light that reaches each pixel, by a shadow map: (H, W) in [0, 1].
-     vertices (V, 3) camera space; faces (F, 3); position (H, W, 3) camera-space points of the front surface;
+
+    vertices (V, 3) camera space; faces (F, 3); position (H, W, 3) camera-space points of the front surface;
     covered (H, W) bool.
     """
     towards = light.key_direction.to(vertices.device)
@@ -197,7 +201,8 @@ def shade(
     light: Light,
 ) -> Tensor:
     """Linear RGB (H, W, 3) in [0, 1] of the lit front surface.
-     albedo (H, W, 3) linear; gloss (H, W) in [0, 1]; normals (H, W, 3) unit; covered (H, W) bool; lit and
+
+    albedo (H, W, 3) linear; gloss (H, W) in [0, 1]; normals (H, W, 3) unit; covered (H, W) bool; lit and
     ambient (H, W) in [0, 1] from `shadow` and `ambient_occlusion`.
     """
     device = albedo.device

@@ -17,8 +17,9 @@ _ID_MASK = (1 << 32) - 1
 
 def to_pixels(vertices: Tensor, size: int) -> Tensor:
     """Camera space (V, 3), cube [-1, 1]^3, y up -> pixel space (V, 3) of a size x size picture.
-     x right and y DOWN in pixels with pixel centres at half integers, so that [-1, 1] spans the whole crop from
-    edge to edge; z is kept (camera units, larger = nearer to the viewer).
+
+    x right and y DOWN in pixels with pixel centres at half integers, so that [-1, 1] spans the whole crop
+    from edge to edge; z is kept (camera units, larger = nearer to the viewer).
     """
     half = size / 2
     return torch.stack([(vertices[:, 0] + 1) * half, (1 - vertices[:, 1]) * half, vertices[:, 2]], dim=1)
@@ -35,8 +36,9 @@ def _expand(counts: Tensor) -> tuple[Tensor, Tensor]:
 
 def _covered(pixels: Tensor, faces: Tensor, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
     """Every (face, pixel) pair: face id (N,), pixel index (N,) row-major, depth (N,) float32.
-     A pixel is covered where its centre lies inside; edges are walked from their upper end, whichever face they
-    belong to, so neighbouring faces leave neither gaps nor doubly covered pixels.
+
+    A pixel is covered where its centre lies inside; edges are walked from their upper end, whichever face
+    they belong to, so neighbouring faces leave neither gaps nor doubly covered pixels.
     """
     corners = pixels[faces]
     order = corners[..., 1].argsort(dim=1)
@@ -96,9 +98,10 @@ def rasterise(pixels: Tensor, faces: Tensor, height: int, width: int) -> tuple[T
 
 def barycentric(pixels: Tensor, faces: Tensor, winner: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Where in their face the pixels of a face-id picture lie.
-     pixels (V, 3) float32 in pixel space; winner (H, W) int64 from `rasterise`. Returns, for the N pixels that
-    hit something: pixel index (N,) int64 row-major, corner vertex ids (N, 3) int64, weights (N, 3) float32 that
-    sum to 1.
+
+    pixels (V, 3) float32 in pixel space; winner (H, W) int64 from `rasterise`. Returns, for the N pixels
+    that hit something: pixel index (N,) int64 row-major, corner vertex ids (N, 3) int64, weights (N, 3)
+    float32 that sum to 1.
     """
     width = winner.shape[1]
     flat = winner.reshape(-1)

@@ -34,11 +34,12 @@ class Camera:
 @dataclass(frozen=True)
 class View:
     """One picture, all float32 on the person's device; a pixel spans 2 / size camera units, row 0 on top.
-     colour (3, H, W) sRGB in [0, 1], not multiplied by the mask, meaningful only where mask > 0; mask (1, H, W)
-    coverage in [0, 1]. Where mask >= 0.5: front and back (3, H, W) unit normals in CAMERA space (x right, y up,
-    z to the viewer) of the surface nearest to and farthest from the viewer along the SAME pixel's ray, so the
-    back map's z is mostly negative; depth_front and depth_back (1, H, W) their camera z. Elsewhere these four
-    are zero.
+
+    colour (3, H, W) sRGB in [0, 1], not multiplied by the mask, meaningful only where mask > 0; mask (1, H,
+    W) coverage in [0, 1]. Where mask >= 0.5: front and back (3, H, W) unit normals in CAMERA space (x
+    right, y up, z to the viewer) of the surface nearest to and farthest from the viewer along the SAME
+    pixel's ray, so the back map's z is mostly negative; depth_front and depth_back (1, H, W) their camera
+    z. Elsewhere these four are zero.
     """
 
     colour: Tensor
@@ -81,8 +82,8 @@ def camera_vertices(
     """The person's vertices in camera space: (V, 3) float32, x right, y up, z to the viewer, the crop is
     [-1, 1].
 
-    Turned by yaw about +y, then by tilt about +x; the middle of the turned box goes to `shift`; z = 0 is the
-    area-weighted median depth of the surface.
+    Turned by yaw about +y, then by tilt about +x; the middle of the turned box goes to `shift`; z = 0 is
+    the area-weighted median depth of the surface.
     """
     turned = _turned(person.vertices, yaw, tilt)
     middle = (turned.amin(0) + turned.amax(0)) / 2
@@ -92,8 +93,9 @@ def camera_vertices(
 
 def random_camera(rng: np.random.Generator, person: Person) -> Camera:
     """A camera as photographs have them: mostly from the front, the person filling most of the square crop.
-     55 % within 40 degrees of the front, else uniform; the larger extent fills 0.8 to 0.95 of the crop (three
-    in four) or 0.55 to 0.8; one in twenty is partly out of the frame.
+
+    55 % within 40 degrees of the front, else uniform; the larger extent fills 0.8 to 0.95 of the crop
+    (three in four) or 0.55 to 0.8; one in twenty is partly out of the frame.
     """
     yaw = math.radians(rng.uniform(-40, 40) if rng.random() < 0.55 else rng.uniform(-180, 180))
     tilt = math.radians(rng.uniform(-5, 5))
@@ -141,8 +143,9 @@ def _resolved(pixels: Tensor, faces: Tensor, winner: Tensor, values: Tensor) -> 
 @torch.no_grad()
 def render(person: Person, camera: Camera, size: int, light: Light, supersample: int = 2) -> View:
     """Renders the person into a size x size `View`, antialiased by supersample^2 samples a pixel.
-     Geometry and albedo are sampled finely; light, shadow and occlusion are computed once a final pixel, on the
-    mean of its samples, which costs a quarter and differs only at creases.
+
+    Geometry and albedo are sampled finely; light, shadow and occlusion are computed once a final pixel, on
+    the mean of its samples, which costs a quarter and differs only at creases.
     """
     faces = person.faces
     vertices = camera_vertices(person, camera.yaw, camera.scale, camera.shift, camera.tilt)

@@ -4,8 +4,11 @@
 import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 - said before the imports below, which an older Python cannot read
-    sys.exit("error: build.py needs Python 3.11 or newer, and this is Python " + sys.version.split()[0]
-             + ". Run it with a newer one, for example: python3.11 build.py demo")
+    sys.exit(
+        "error: build.py needs Python 3.11 or newer, and this is Python "
+        + sys.version.split()[0]
+        + ". Run it with a newer one, for example: python3.11 build.py demo"
+    )
 
 import argparse
 from pathlib import Path
@@ -18,15 +21,19 @@ def develop(named: str | None) -> None:
     """Link the checkout into the extension folder of the real Blender `named`, or of the one on PATH."""
     blender = blenders.find_real(named)
     if blender is None:
-        raise BuildError("There is no Blender on PATH to link the extension into.",
-                         "Name one: python build.py develop --blender PATH.")
+        raise BuildError(
+            "There is no Blender on PATH to link the extension into.",
+            "Name one: python build.py develop --blender PATH.",
+        )
     mark = "EXTENSIONS="
     expression = f"import bpy; print('{mark}' + bpy.utils.user_resource('EXTENSIONS', path='user_default'))"
     output = ask([blender.program, "-b", "--python-expr", expression]) or ""
-    folder = next((line[len(mark):] for line in output.splitlines() if line.startswith(mark)), "")
+    folder = next((line[len(mark) :] for line in output.splitlines() if line.startswith(mark)), "")
     if not folder:
-        raise BuildError(f"{blender.program} does not say where its extensions are.",
-                         "Start it once and run the command again.")
+        raise BuildError(
+            f"{blender.program} does not say where its extensions are.",
+            "Start it once and run the command again.",
+        )
     say(f"Linked into {package.link(Path(folder))}")
     say("Enable it in Blender: Edit > Preferences > Add-ons > PIFuHD. After an edit, restart Blender.")
     if not venv.python_of(venv.MAIN).exists():

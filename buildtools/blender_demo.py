@@ -34,7 +34,8 @@ def say(text: str) -> None:
 def install(package: Path) -> Any:
     """Install and enable the extension from its zip; returns its `api` module."""
     bpy.ops.extensions.package_install_files(
-        filepath=str(package), repo="user_default", enable_on_install=True, overwrite=True)
+        filepath=str(package), repo="user_default", enable_on_install=True, overwrite=True
+    )
     return importlib.import_module(f"{EXTENSION}.api")
 
 

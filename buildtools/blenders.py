@@ -39,8 +39,10 @@ class Blender:
         pattern = "*/scripts/addons_core/bl_pkg/cli/blender_ext.py"
         tools = sorted(Path(home.strip()).glob(pattern)) if home else []
         if not tools:
-            raise BuildError("The embedded Blender has no extension validator.",
-                             f"Delete {shown(venv.MAIN)} and run the command again.")
+            raise BuildError(
+                "The embedded Blender has no extension validator.",
+                f"Delete {shown(venv.MAIN)} and run the command again.",
+            )
         return [self.program, tools[0], "validate", package]
 
 
@@ -60,16 +62,20 @@ def find_real(named: str | None) -> Blender | None:
     oldest = ".".join(map(str, OLDEST))
     if program is None:
         if named:
-            raise BuildError(f"There is no program {named}.",
-                             "Give the path of Blender's executable, or leave --blender out.")
+            raise BuildError(
+                f"There is no program {named}.",
+                "Give the path of Blender's executable, or leave --blender out.",
+            )
         return None
     version = version_of(program)
     if version is not None and version >= OLDEST:
         return Blender(Path(program).absolute(), False, ".".join(map(str, version)))
     what = "does not answer as a Blender" if version is None else f"is Blender {version[0]}.{version[1]}"
     if named:
-        raise BuildError(f"{program} {what}, and the extension needs Blender {oldest} or newer.",
-                         "Name another one, or leave --blender out.")
+        raise BuildError(
+            f"{program} {what}, and the extension needs Blender {oldest} or newer.",
+            "Name another one, or leave --blender out.",
+        )
     say(f"Passing over {program}: it {what}, and the extension needs {oldest} or newer")
     return None
 
@@ -94,8 +100,10 @@ def debian_mirror(apt: Path = Path("/etc/apt")) -> str:
             found = re.match(r"(?:deb\s+(?:\[[^]]*\]\s+)?|URIs:\s*)(\w+://\S+/debian/?)(?:\s|$)", line)
             if found:
                 return found[1]
-    raise BuildError("A real Blender can be installed on Debian only, and apt names no Debian mirror here.",
-                     "Put a Blender on PATH (or in PIFUHD_BLENDER) and run the command again.")
+    raise BuildError(
+        "A real Blender can be installed on Debian only, and apt names no Debian mirror here.",
+        "Put a Blender on PATH (or in PIFUHD_BLENDER) and run the command again.",
+    )
 
 
 def install_debian() -> Blender:
@@ -109,22 +117,31 @@ def install_debian() -> Blender:
     if version_of(program) is None:
         mirror = debian_mirror()
         if os.geteuid() != 0:
-            raise BuildError("Installing a real Blender for the tests needs root.",
-                             "Run as root, or put a Blender on PATH (or in PIFUHD_BLENDER).")
+            raise BuildError(
+                "Installing a real Blender for the tests needs root.",
+                "Run as root, or put a Blender on PATH (or in PIFUHD_BLENDER).",
+            )
         if not any(Path(folder, "debootstrap").exists() for folder in ("/usr/sbin", "/usr/local/sbin")):
             say("Installing debootstrap")
             install = "apt-get install -y -q debootstrap"  # a fresh container has no package lists yet
-            run(["sh", "-c", f"{install} || {{ apt-get update -q; {install}; }}"],
-                failure="apt-get could not install debootstrap.", hint="Check the network and apt's sources.",
-                env={"DEBIAN_FRONTEND": "noninteractive"})
+            run(
+                ["sh", "-c", f"{install} || {{ apt-get update -q; {install}; }}"],
+                failure="apt-get could not install debootstrap.",
+                hint="Check the network and apt's sources.",
+                env={"DEBIAN_FRONTEND": "noninteractive"},
+            )
         say(f"Installing Blender from Debian {DEBIAN_SUITE} into {home} (two minutes, 1.3 GB)")
-        run(["bash", INSTALLER, DEBIAN_SUITE, home, mirror],
+        run(
+            ["bash", INSTALLER, DEBIAN_SUITE, home, mirror],
             failure="Debian's Blender could not be installed.",
-            hint="The lines above say why; a second run takes it up again.")
+            hint="The lines above say why; a second run takes it up again.",
+        )
     version = version_of(program)
     if version is None:
-        raise BuildError(f"The Blender installed in {home} does not run.",
-                         "Delete that folder and run the command again; it needs the right to mount (root).")
+        raise BuildError(
+            f"The Blender installed in {home} does not run.",
+            "Delete that folder and run the command again; it needs the right to mount (root).",
+        )
     return Blender(program, False, ".".join(map(str, version)))
 
 
@@ -140,9 +157,11 @@ def engine_launcher(python: Path, folder: Path) -> Path:
     fresh = path.with_suffix(".new")
     fresh.write_text(
         "#!/bin/sh\n"
-        f"set -- {shlex.quote(str(python))} \"$@\"\n"
+        f'set -- {shlex.quote(str(python))} "$@"\n'
         'if [ -d /.host/usr ]; then exec /usr/sbin/chroot /.host /usr/bin/env --chdir="$PWD" -- "$@"; fi\n'
-        'exec "$@"\n', encoding="utf-8")
+        'exec "$@"\n',
+        encoding="utf-8",
+    )
     fresh.chmod(0o755)
     os.replace(fresh, path)
     return path

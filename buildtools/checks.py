@@ -23,8 +23,11 @@ def real_blender(named: str | None, ci: bool) -> blenders.Blender | None:
 def bpy_pythons(ci: bool) -> list[Path]:
     """The Pythons that hold a bpy: `.venv`, and the newest one where CI makes it or an earlier run did."""
     pythons = [venv.python_of(venv.MAIN)]
+    pytest = next(
+        line for line in venv.read_requirements(venv.TEST_REQUIREMENTS) if line.startswith("pytest==")
+    )
     if ci or venv.NEWEST.exists():
-        pythons.append(venv.ensure(venv.NEWEST, [f"bpy=={venv.BPY_NEWEST}"]))
+        pythons.append(venv.ensure(venv.NEWEST, [f"bpy=={venv.BPY_NEWEST}", pytest]))
     return pythons
 
 
@@ -48,11 +51,17 @@ def test(named: str | None, pytest_arguments: Sequence[str]) -> int:
     }
     if real is not None:
         environment["PIFUHD_BLENDER"] = str(real.program)
-    say(f"Testing with bpy {venv.BPY}" + (f" and {venv.BPY_NEWEST}" if len(pythons) > 1 else "")
-        + (f", Blender {real.version} ({shown(real.program)})" if real else ""))
+    say(
+        f"Testing with bpy {venv.BPY}"
+        + (f" and {venv.BPY_NEWEST}" if len(pythons) > 1 else "")
+        + (f", Blender {real.version} ({shown(real.program)})" if real else "")
+    )
     try:
-        return subprocess.run([python, "-m", "pytest", *pytest_arguments], cwd=ROOT,
-                              env={**os.environ, **environment}).returncode
+        return subprocess.run(
+            [python, "-m", "pytest", *pytest_arguments], cwd=ROOT, env={**os.environ, **environment}
+        ).returncode
     except OSError as error:
-        raise BuildError(f"{shown(python)} does not start ({error.strerror}).",
-                         f"Delete {shown(venv.MAIN)} and run the command again.") from error
+        raise BuildError(
+            f"{shown(python)} does not start ({error.strerror}).",
+            f"Delete {shown(venv.MAIN)} and run the command again.",
+        ) from error

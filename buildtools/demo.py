@@ -16,8 +16,10 @@ def sample() -> Path:
     """The picture the demo shows: samples/person_1, else the first by name. BuildError without any."""
     pictures = sorted(path for kind in ("*.jpg", "*.png") for path in SAMPLES.glob(kind))
     if not pictures:
-        raise BuildError(f"There is no sample picture in {shown(SAMPLES)}.",
-                         "Restore that folder (git checkout samples) and run the command again.")
+        raise BuildError(
+            f"There is no sample picture in {shown(SAMPLES)}.",
+            "Restore that folder (git checkout samples) and run the command again.",
+        )
     return next((path for path in pictures if path.stem == "person_1"), pictures[0])
 
 
@@ -31,8 +33,12 @@ def demo(named: str | None) -> None:
     shutil.rmtree(user, ignore_errors=True)
     OUTPUT.mkdir(exist_ok=True)
     say(f"Starting Blender {blender.version} in the background with {shown(photo)}")
-    run(blender.script_command(SCRIPT, archive, photo, OUTPUT), env=blenders.environment(user, engine_python),
-        failure="The demo did not finish in Blender.", hint="The lines above say why.")
+    run(
+        blender.script_command(SCRIPT, archive, photo, OUTPUT),
+        env=blenders.environment(user, engine_python),
+        failure="The demo did not finish in Blender.",
+        hint="The lines above say why.",
+    )
     say("Done. Open these:")
     for name in RESULTS:
         print(f"    {shown(OUTPUT / name)}")

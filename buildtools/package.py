@@ -47,8 +47,10 @@ def content(root: Path = ROOT) -> dict[PurePosixPath, Path]:
         base = root / folder
         found = [path for path in base.glob(pattern) if path.is_file()]
         if not found:
-            raise BuildError(f"Nothing matches {folder}/{pattern}, so the package would be incomplete.",
-                             "Restore the missing files (git status shows them) and run the command again.")
+            raise BuildError(
+                f"Nothing matches {folder}/{pattern}, so the package would be incomplete.",
+                "Restore the missing files (git status shows them) and run the command again.",
+            )
         for path in found:
             files[PurePosixPath(target, path.relative_to(base).as_posix())] = path
     return dict(sorted(files.items()))
@@ -84,8 +86,11 @@ def build(blender: Blender) -> Path:
     facts = manifest()
     path = write_zip(ROOT / "dist" / f"{facts.id}-{facts.version}.zip")
     say(f"Packed {shown(path)} ({path.stat().st_size / 1e6:.1f} MB, {len(content())} files)")
-    run(blender.validate_command(path), failure=f"Blender's own validator refuses {shown(path)}.",
-        hint="Its message above names the line to mend.")
+    run(
+        blender.validate_command(path),
+        failure=f"Blender's own validator refuses {shown(path)}.",
+        hint="Its message above names the line to mend.",
+    )
     return path
 
 
@@ -98,8 +103,10 @@ def link(extensions: Path, root: Path = ROOT) -> Path:
     target = extensions / manifest(root).id
     if target.exists():
         if not (target / "blender_manifest.toml").is_symlink():
-            raise BuildError(f"{target} already holds an installed copy of the extension.",
-                             "Remove it in Blender (Preferences > Get Extensions) and run the command again.")
+            raise BuildError(
+                f"{target} already holds an installed copy of the extension.",
+                "Remove it in Blender (Preferences > Get Extensions) and run the command again.",
+            )
         shutil.rmtree(target)  # only links live here; rmtree removes links, not what they point at
     target.mkdir(parents=True)
     sources: dict[str, Path] = {}

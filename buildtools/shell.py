@@ -49,8 +49,9 @@ def ask(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> 
     """What `command` prints on stdout, or None when it is missing or fails."""
     words = [str(word) for word in command]
     try:
-        done = subprocess.run(words, cwd=ROOT, env={**os.environ, **(env or {})},
-                              capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            words, cwd=ROOT, env={**os.environ, **(env or {})}, capture_output=True, text=True, check=False
+        )
     except OSError:
         return None
     return done.stdout if done.returncode == 0 else None

@@ -70,20 +70,27 @@ def ensure(venv: Path, requirements: Iterable[str]) -> Path:
     if not python.exists():
         base = base_python(needs_bpy)
         say(f"Making {shown(venv)} with {base}")
-        run([base, "-m", "venv", venv], failure=f"The virtual environment {shown(venv)} could not be made.",
-            hint="On Debian and Ubuntu install python3-venv, then run the command again.")
+        run(
+            [base, "-m", "venv", venv],
+            failure=f"The virtual environment {shown(venv)} could not be made.",
+            hint="On Debian and Ubuntu install python3-venv, then run the command again.",
+        )
     version = version_of(python)
     if version is None or (needs_bpy and version != BPY_PYTHON):
         held = "a Python that does not run" if version is None else f"Python {version[0]}.{version[1]}"
-        raise BuildError(f"{shown(venv)} holds {held}, which does not fit.",
-                         f"Delete {shown(venv)} and run the command again.")
+        raise BuildError(
+            f"{shown(venv)} holds {held}, which does not fit.",
+            f"Delete {shown(venv)} and run the command again.",
+        )
     installed = set(json.loads(stamp.read_text(encoding="utf-8"))) if stamp.exists() else set()
     missing = [line for line in wanted if line not in installed]
     if missing:
         say(f"Installing into {shown(venv)}: {', '.join(missing)}")
-        run([python, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", *wanted],
+        run(
+            [python, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", *wanted],
             failure=f"pip could not install what {shown(venv)} needs.",
-            hint="Check the network and the free disk space (about 3 GB), then run the command again.")
+            hint="Check the network and the free disk space (about 3 GB), then run the command again.",
+        )
         fresh = stamp.with_suffix(".new")
         fresh.write_text(json.dumps(sorted(installed | set(wanted)), indent=1), encoding="utf-8")
         os.replace(fresh, stamp)

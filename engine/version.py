@@ -8,7 +8,7 @@ DISTRIBUTION = "pifuhd-blender"
 
 
 def read_version(root: Path) -> str:
-    """Version in the manifest of `root`, the folder that holds engine/ (a checkout or an installed extension).
+    """Version in the manifest of `root`, the folder that holds engine/ (a checkout or an extension).
 
     A wheel in site-packages has no manifest beside it: there the distribution's metadata, which was filled
     from the manifest when the wheel was built, answers. Raises importlib.metadata.PackageNotFoundError

@@ -1,0 +1,103 @@
+"""Stacked hourglass image encoder (Newell et al. 2016, as used by PIFu, section 4 of its supplement)."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..weights.presets import Encoder
+
+
+class ConvBlock(nn.Module):
+    """Pre-activation residual block whose three convolutions are concatenated: channels out/2, out/4, out/4."""
+
+    def __init__(self, before: int, after: int, groups: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, after // 2, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(after // 2, after // 4, 3, padding=1, bias=False)
+        self.conv3 = nn.Conv2d(after // 4, after // 4, 3, padding=1, bias=False)
+        self.bn1 = nn.GroupNorm(groups, before)
+        self.bn2 = nn.GroupNorm(groups, after // 2)
+        self.bn3 = nn.GroupNorm(groups, after // 4)
+        # bn4 exists in every block of the released checkpoint; where the width changes it is the skip's own norm
+        self.bn4 = nn.GroupNorm(groups, before)
+        self.downsample: nn.Sequential | None = None
+        if before != after:
+            self.downsample = nn.Sequential(self.bn4, nn.ReLU(True), nn.Conv2d(before, after, 1, bias=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = self.conv1(functional.relu(self.bn1(x), True))
+        second = self.conv2(functional.relu(self.bn2(first), True))
+        third = self.conv3(functional.relu(self.bn3(second), True))
+        skip = x if self.downsample is None else self.downsample(x)
+        return cast(Tensor, torch.cat([first, second, third], 1) + skip)
+
+
+class Hourglass(nn.Module):
+    """One hourglass: halves the map `depth` times and adds what comes back up to what stayed."""
+
+    def __init__(self, depth: int, channels: int, groups: int) -> None:
+        super().__init__()
+        self.depth = depth
+        for level in range(depth, 0, -1):
+            self.add_module(f"b1_{level}", ConvBlock(channels, channels, groups))
+            self.add_module(f"b2_{level}", ConvBlock(channels, channels, groups))
+            if level == 1:
+                self.add_module("b2_plus_1", ConvBlock(channels, channels, groups))
+            self.add_module(f"b3_{level}", ConvBlock(channels, channels, groups))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._level(self.depth, x)
+
+    def _level(self, level: int, x: Tensor) -> Tensor:
+        upper = self.get_submodule(f"b1_{level}")(x)
+        lower = self.get_submodule(f"b2_{level}")(functional.avg_pool2d(x, 2))
+        lower = self._level(level - 1, lower) if level > 1 else self.get_submodule("b2_plus_1")(lower)
+        lower = self.get_submodule(f"b3_{level}")(lower)
+        risen = functional.interpolate(lower, scale_factor=2, mode="bicubic", align_corners=True)
+        return cast(Tensor, upper + risen)
+
+
+class HourglassEncoder(nn.Module):
+    """Picture and normals (B, C, S, S) -> one feature map (B, out_channels, S / 4 or S / 2, same) a stack.
+
+    All stacks are supervised in training; inference uses the last.
+    """
+
+    def __init__(self, shape: Encoder) -> None:
+        super().__init__()
+        self.shape = shape
+        stem, second, third, width = shape.channels
+        self.conv1 = nn.Conv2d(shape.in_channels, stem, 7, stride=2, padding=3)
+        self.bn1 = nn.GroupNorm(shape.groups, stem)
+        self.conv2 = ConvBlock(stem, second, shape.groups)
+        self.conv3 = ConvBlock(second, third, shape.groups)
+        self.conv4 = ConvBlock(third, width, shape.groups)
+        for i in range(shape.stacks):
+            self.add_module(f"m{i}", Hourglass(shape.depth, width, shape.groups))
+            self.add_module(f"top_m_{i}", ConvBlock(width, width, shape.groups))
+            self.add_module(f"conv_last{i}", nn.Conv2d(width, width, 1))
+            self.add_module(f"bn_end{i}", nn.GroupNorm(shape.groups, width))
+            self.add_module(f"l{i}", nn.Conv2d(width, shape.out_channels, 1))
+            if i < shape.stacks - 1:
+                self.add_module(f"bl{i}", nn.Conv2d(width, width, 1))
+                self.add_module(f"al{i}", nn.Conv2d(shape.out_channels, width, 1))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        at = self.get_submodule
+        x = functional.relu(self.bn1(self.conv1(x)), True)
+        x = self.conv2(x)
+        if self.shape.pool:
+            x = functional.avg_pool2d(x, 2)
+        x = self.conv4(self.conv3(x))
+        outputs: list[Tensor] = []
+        for i in range(self.shape.stacks):
+            h = at(f"top_m_{i}")(at(f"m{i}")(x))
+            h = functional.relu(at(f"bn_end{i}")(at(f"conv_last{i}")(h)), True)
+            outputs.append(at(f"l{i}")(h))
+            if i < self.shape.stacks - 1:
+                x = x + at(f"bl{i}")(h) + at(f"al{i}")(outputs[-1])
+        return outputs

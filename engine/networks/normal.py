@@ -1,0 +1,122 @@
+"""Front and back normal maps from the photograph (PIFuHD, section 3.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+MASK_THRESHOLD = 0.5
+"""Length of a predicted normal, and value of a predicted mask, above which a pixel belongs to the person."""
+
+
+@dataclass(frozen=True)
+class NormalMaps:
+    """front, back: (B, 3, S, S) camera-space normals (x right, y up, z to the viewer), the zero vector outside the person;
+    mask: (B, 1, S, S) in [0, 1], the person's silhouette."""
+
+    front: Tensor
+    back: Tensor
+    mask: Tensor
+
+
+class ResidualBlock(nn.Module):
+    """Two reflect-padded 3x3 convolutions with instance norm, added to the input (pix2pixHD, Wang et al. 2018)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv_block = nn.Sequential(
+            nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3), nn.InstanceNorm2d(channels), nn.ReLU(True),
+            nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3), nn.InstanceNorm2d(channels),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + cast(Tensor, self.conv_block(x))
+
+
+class GlobalGenerator(nn.Module):
+    """pix2pixHD's global generator (Wang et al. 2018): (B, 3, S, S) picture in [-1, 1] -> (B, 3, S, S) in [-1, 1].
+
+    channels: of the stem and after each stride-2 convolution; blocks: residual blocks at the lowest size.
+    """
+
+    def __init__(self, channels: tuple[int, ...], blocks: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(3, channels[0], 7), *_normed(channels[0])]
+        for before, after in zip(channels, channels[1:], strict=False):
+            layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), *_normed(after)]
+        layers += [ResidualBlock(channels[-1]) for _ in range(blocks)]
+        for before, after in zip(channels[::-1], channels[-2::-1], strict=False):
+            up = nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=1)
+            layers += [up, *_normed(after)]
+        layers += [nn.ReflectionPad2d(3), nn.Conv2d(channels[0], 3, 7), nn.Tanh()]
+        self.model = nn.Sequential(*layers)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return cast(Tensor, self.model(image))
+
+
+def _normed(channels: int) -> list[nn.Module]:
+    return [nn.InstanceNorm2d(channels), nn.ReLU(True)]
+
+
+class _Conv(nn.Sequential):
+    """Convolution, group norm over eight groups, ReLU."""
+
+    def __init__(self, before: int, after: int, size: int = 3, stride: int = 1) -> None:
+        super().__init__(
+            nn.Conv2d(before, after, size, stride, size // 2, bias=False), nn.GroupNorm(8, after), nn.ReLU(True)
+        )
+
+
+class _Residual(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = _Conv(channels, channels)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm = nn.GroupNorm(8, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(x + cast(Tensor, self.norm(self.second(self.first(x)))))
+
+
+class SharedNormalNet(nn.Module):
+    """Both normal maps and the silhouette from one trunk with skip connections: the `compact` counterpart of the two
+    generators, at a thirtieth of their cost. (B, 3, S, S) in [-1, 1] -> (B, 7, S, S): raw front, raw back, mask logit.
+    """
+
+    def __init__(self, channels: tuple[int, ...], blocks: int) -> None:
+        super().__init__()
+        self.stem = _Conv(3, channels[0], 7)
+        pairs = list(zip(channels, channels[1:], strict=False))
+        self.down = nn.ModuleList(nn.Sequential(_Conv(a, b, stride=2), _Conv(b, b)) for a, b in pairs)
+        self.middle = nn.Sequential(*(_Residual(channels[-1]) for _ in range(blocks)))
+        self.up = nn.ModuleList(_Conv(a + b, a) for a, b in reversed(pairs))
+        self.head = nn.Conv2d(channels[0], 7, 3, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        kept = [self.stem(image)]
+        for down in self.down:
+            kept.append(down(kept[-1]))
+        x = self.middle(kept.pop())
+        for up in self.up:
+            x = functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            x = up(torch.cat([x, kept.pop()], 1))
+        return cast(Tensor, self.head(x))
+
+
+def maps_of_shared(raw: Tensor) -> NormalMaps:
+    """Turn the output (B, 7, S, S) of `SharedNormalNet` into unit normals times the silhouette."""
+    mask = torch.sigmoid(raw[:, 6:7])
+    front = functional.normalize(raw[:, :3], dim=1, eps=1e-6) * mask
+    back = functional.normalize(raw[:, 3:6], dim=1, eps=1e-6) * mask
+    return NormalMaps(front, back, mask)
+
+
+def maps_of_pair(front: Tensor, back: Tensor) -> NormalMaps:
+    """Maps of the two generators; the silhouette is where the front normal is not background."""
+    mask = (front.norm(dim=1, keepdim=True) > MASK_THRESHOLD).to(front.dtype)
+    return NormalMaps(front, back, mask)

@@ -1,0 +1,121 @@
+"""Both levels of PIFuHD (section 3.2): a coarse function over the whole picture, a fine one that refines it.
+
+Points are in camera space: x right, y up, z to the viewer, the crop's cube is [-1, 1]^3. A checkpoint's top-level keys are
+the fine level's, `netG` holds the coarse level and the normal nets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..weights.presets import Preset
+from .hourglass import HourglassEncoder
+from .mlp import MLP
+from .normal import GlobalGenerator, NormalMaps, SharedNormalNet, maps_of_pair, maps_of_shared
+
+
+@dataclass(frozen=True)
+class Features:
+    """What one picture's points are decided from: coarse (B, C, h, w) and, with a fine level, fine (B, C', h', w')."""
+
+    coarse: Tensor
+    fine: Tensor | None
+
+
+def sample(features: Tensor, points: Tensor) -> Tensor:
+    """Bilinear features (B, C, N) of (B, C, h, w) at the pixels of camera-space points (B, N, 3)."""
+    image = torch.stack([points[..., 0], -points[..., 1]], -1)[:, :, None]
+    return functional.grid_sample(features, image, mode="bilinear", align_corners=True)[..., 0]
+
+
+class CoarseLevel(nn.Module):
+    """Normal nets, image encoder and implicit function of the whole picture (`netG` in checkpoints)."""
+
+    def __init__(self, preset: Preset) -> None:
+        super().__init__()
+        self.depth_scale, self.omega_layer = preset.depth_scale, preset.omega_layer
+        self.image_filter = HourglassEncoder(preset.coarse.encoder)
+        self.mlp = MLP(preset.coarse.mlp, preset.coarse.residual)
+        if preset.normals is not None:
+            channels, blocks = preset.normals.channels, preset.normals.blocks
+            if preset.normals.shared:
+                self.netN = SharedNormalNet(channels, blocks)
+            else:
+                self.netF = GlobalGenerator(channels, blocks)
+                self.netB = GlobalGenerator(channels, blocks)
+        self.normals = preset.normals
+
+    def predict_normals(self, image: Tensor) -> NormalMaps:
+        """image (B, 3, S, S) RGB in [-1, 1] -> maps (B, ., S, S). Raises ValueError for presets without normal nets."""
+        if self.normals is None:
+            raise ValueError("this preset has no normal nets")
+        if self.normals.shared:
+            return maps_of_shared(self.netN(image))
+        return maps_of_pair(self.netF(image), self.netB(image))
+
+    def query(self, features: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+        """features (B, C, h, w), points (B, N, 3) -> occupancy logits (B, N) and Omega (B, W, N)."""
+        depth = points[..., 2:].transpose(1, 2) * self.depth_scale
+        logits, omega = self.mlp(torch.cat([sample(features, points), depth], 1), self.omega_layer)
+        return logits[:, 0], cast(Tensor, omega)
+
+
+class PIFuHD(nn.Module):
+    """The network of a preset, from the single-level `pifu` to the published `pifuhd`."""
+
+    def __init__(self, preset: Preset) -> None:
+        super().__init__()
+        self.preset = preset
+        self.netG = CoarseLevel(preset)
+        if preset.fine is not None:
+            self.image_filter = HourglassEncoder(preset.fine.encoder)
+            self.mlp = MLP(preset.fine.mlp, preset.fine.residual)
+
+    def predict_normals(self, image: Tensor) -> NormalMaps | None:
+        """image (B, 3, S, S) RGB in [-1, 1], S the preset's coarse_size; None for presets without normal nets."""
+        return None if self.preset.normals is None else self.netG.predict_normals(image)
+
+    def coarse_features(self, image: Tensor, maps: NormalMaps | None) -> list[Tensor]:
+        """One feature map a stack from the picture (B, 3, S, S) at coarse_size and its normals."""
+        return cast(list[Tensor], self.netG.image_filter(_with_normals(image, maps)))
+
+    def fine_features(self, image_fine: Tensor, maps: NormalMaps | None) -> list[Tensor]:
+        """The same from the picture at fine_size; normals are resized to it."""
+        return cast(list[Tensor], self.image_filter(_with_normals(image_fine, maps)))
+
+    def encode(self, image: Tensor, image_fine: Tensor | None, maps: NormalMaps | None) -> Features:
+        """All that is computed once a picture. image (B, 3, S, S) at coarse_size, image_fine at fine_size, in [-1, 1]."""
+        coarse = self.coarse_features(image, maps)[-1]
+        if self.preset.fine is None:
+            return Features(coarse, None)
+        if image_fine is None:
+            raise ValueError(f"preset {self.preset.name} needs the picture at {self.preset.fine_size} pixels too")
+        return Features(coarse, self.fine_features(image_fine, maps)[-1])
+
+    def query_fine(self, features: Tensor, points: Tensor, omega: Tensor) -> Tensor:
+        """Occupancy logits (B, N) of the fine level; omega (B, W, N) comes from the coarse level at the same points."""
+        return cast(Tensor, self.mlp(torch.cat([sample(features, points), omega], 1))[0][:, 0])
+
+    def occupancy(self, features: Features, points: Tensor) -> Tensor:
+        """Occupancy (N,) in [0, 1] of camera-space points (N, 3) in a picture of batch 1; 0 outside the crop's cube."""
+        batch = points[None]
+        logits, omega = self.netG.query(features.coarse, batch)
+        inside = (points.abs() <= 1).all(1)
+        if features.fine is not None:
+            logits = self.query_fine(features.fine, batch, omega)
+            inside = (points[:, :2].abs() <= 1).all(1)
+        return torch.sigmoid(logits[0].float()) * inside
+
+
+def _with_normals(image: Tensor, maps: NormalMaps | None) -> Tensor:
+    if maps is None:
+        return image
+    normals = torch.cat([maps.front, maps.back], 1)
+    if normals.shape[-1] != image.shape[-1]:
+        normals = functional.interpolate(normals, size=image.shape[-2:], mode="bilinear", align_corners=True)
+    return torch.cat([image, normals], 1)

@@ -122,7 +122,11 @@ def test_no_module_is_longer_than_a_reader_can_hold() -> None:
 
 
 def handed_on_only(node: ast.stmt) -> bool:
-    """Whether `node` is a docstring, an import, or an assignment to __all__."""
+    """Whether `node` is a docstring, an import (for type checkers or all), __all__, or a lazy __getattr__."""
+    if isinstance(node, ast.If):
+        return ast.unparse(node.test) == "TYPE_CHECKING" and all(map(handed_on_only, node.body + node.orelse))
+    if isinstance(node, ast.FunctionDef):
+        return node.name == "__getattr__"
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant)
     if isinstance(node, ast.Assign):

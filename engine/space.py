@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every change of frame, as inverse pairs.
+
+Frames (units):
+
+- source: pixels of the upright picture, continuous, x right, y down; pixel i covers [i, i + 1).
+- crop: pixels of the square crop, as source but from the crop's upper left corner.
+- image plane: x right, y DOWN, [-1, 1] across the crop; unit = half the crop's width.
+- camera: x right, y UP, z toward the viewer; the cube [-1, 1]^3; same unit. Orthographic.
+- grid: node indices of the occupancy grid of resolution r, axes (x, y, z) of the camera.
+- Blender: x right, y away from the viewer, z UP; metres; the person stands on z = 0 and faces -Y.
+- y-up (OBJ, glTF): x right, y UP, the person faces +z; metres.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+
+
+def grid_to_camera(nodes: Floats | NDArray[np.integer[Any]], resolution: int) -> Floats:
+    """Grid indices (..., any), fractional ones too, to camera coordinates: node i lies at -1 + 2 i / r."""
+    return np.asarray(nodes) * (2.0 / resolution) - 1.0
+
+
+def camera_to_grid(points: Floats, resolution: int) -> Floats:
+    """Inverse of grid_to_camera; gives fractional indices."""
+    return (np.asarray(points) + 1.0) * (resolution / 2.0)
+
+
+def camera_to_image(points: Floats) -> Floats:
+    """Camera points (..., 3) to (x, y down, z) on the image plane: (x, -y, z)."""
+    return np.asarray(points) * np.array([1.0, -1.0, 1.0], dtype=np.asarray(points).dtype)
+
+
+def image_to_camera(points: Floats) -> Floats:
+    """Inverse of camera_to_image (the flip undoes itself)."""
+    return camera_to_image(points)
+
+
+def image_to_texel(plane: Floats, side: int) -> Floats:
+    """Image plane [-1, 1] to indices of pixel CENTRES of a side x side map.
+
+    -1 and 1 are the centres of the first and the last pixel, as in grid_sample with align_corners=True.
+    """
+    return (np.asarray(plane) + 1.0) * ((side - 1) / 2.0)
+
+
+def texel_to_image(texels: Floats, side: int) -> Floats:
+    """Inverse of image_to_texel."""
+    return np.asarray(np.asarray(texels) * (2.0 / (side - 1)) - 1.0)
+
+
+def resize_texel(texels: Floats, side: int, new_side: int) -> Floats:
+    """Pixel-centre indices before a resize from side to new_side, to those after it (half-pixel centres).
+
+    Its inverse is itself with the sides exchanged.
+    """
+    return np.asarray((np.asarray(texels) + 0.5) * (new_side / side) - 0.5)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of the source picture; may reach outside it. x, y, side in whole source pixels."""
+
+    x: int
+    y: int
+    side: int
+
+    def __post_init__(self) -> None:
+        if self.side < 1:
+            raise ValueError(f"a crop needs a side of at least one pixel, not {self.side}")
+
+    def source_to_crop(self, pixels: Floats, side: int) -> Floats:
+        """Source pixels (..., 2) to pixels of the crop resized to side x side."""
+        return np.asarray((np.asarray(pixels) - np.array([self.x, self.y])) * (side / self.side))
+
+    def crop_to_source(self, pixels: Floats, side: int) -> Floats:
+        """Inverse of source_to_crop."""
+        return np.asarray(np.asarray(pixels) * (self.side / side) + np.array([self.x, self.y]))
+
+
+def camera_axes_to_blender(vectors: Floats) -> Floats:
+    """Directions (..., 3): (x, y, z) -> (x, -z, y). A rotation, so windings stay as they are."""
+    v = np.asarray(vectors)
+    return np.stack([v[..., 0], -v[..., 2], v[..., 1]], axis=-1)
+
+
+def blender_axes_to_camera(vectors: Floats) -> Floats:
+    """Inverse of camera_axes_to_blender: (x, y, z) -> (x, z, -y)."""
+    v = np.asarray(vectors)
+    return np.stack([v[..., 0], v[..., 2], -v[..., 1]], axis=-1)
+
+
+def blender_to_y_up(points: Floats) -> Floats:
+    """Blender (..., 3) metres to y-up metres: the axes of OBJ and glTF, the person facing +z."""
+    return blender_axes_to_camera(points)
+
+
+def y_up_to_blender(points: Floats) -> Floats:
+    """Inverse of blender_to_y_up."""
+    return camera_axes_to_blender(points)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the camera cube lies in Blender: rotate the axes, times metres_per_unit, plus offset (metres)."""
+
+    metres_per_unit: float
+    offset: tuple[float, float, float]
+
+    def camera_to_blender(self, points: Floats) -> Floats:
+        """Camera points (..., 3) to Blender metres (float64)."""
+        turned = camera_axes_to_blender(np.asarray(points, dtype=np.float64))
+        return np.asarray(turned * self.metres_per_unit + np.array(self.offset))
+
+    def blender_to_camera(self, points: Floats) -> Floats:
+        """Inverse of camera_to_blender."""
+        turned = (np.asarray(points, dtype=np.float64) - np.array(self.offset)) / self.metres_per_unit
+        return blender_axes_to_camera(turned)
+
+
+def stand_on_floor(vertices: Floats, height: float) -> Placement:
+    """The placement that gives camera vertices (V, 3) a vertical extent of height metres, the lowest on
+    z = 0 and the middle of the bounding box on x = y = 0. ValueError when they have no vertical extent."""
+    turned = camera_axes_to_blender(np.asarray(vertices, dtype=np.float64))
+    low, high = turned.min(axis=0), turned.max(axis=0)
+    if not high[2] > low[2]:
+        raise ValueError("the vertices have no vertical extent")
+    scale = height / float(high[2] - low[2])
+    middle = (low + high) / 2
+    return Placement(scale, (float(-middle[0] * scale), float(-middle[1] * scale), float(-low[2] * scale)))

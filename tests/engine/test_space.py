@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every change of frame undoes its inverse and turns the axes the way the frames are defined."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from engine import space
+
+POINTS = arrays(np.float64, st.tuples(st.integers(1, 5), st.just(3)), elements=st.floats(-3, 3, width=32))
+PIXELS = arrays(np.float64, st.tuples(st.integers(1, 5), st.just(2)), elements=st.floats(-4000, 4000, width=32))
+SIDES = st.integers(2, 4096)
+
+
+@given(POINTS, st.integers(1, 16))
+def test_grid_and_camera_are_inverse(points, blocks):
+    resolution = 32 * blocks
+    np.testing.assert_allclose(space.grid_to_camera(space.camera_to_grid(points, resolution), resolution), points,
+                               atol=1e-12)
+
+
+def test_grid_nodes_lie_as_the_method_says():
+    np.testing.assert_array_equal(space.grid_to_camera(np.array([0, 64, 127]), 128), [-1.0, 0.0, -1.0 + 254 / 128])
+
+
+@given(POINTS)
+def test_axis_changes_are_inverse_rotations_or_flips(points):
+    pairs = [
+        (space.camera_to_image, space.image_to_camera, -1.0),
+        (space.camera_axes_to_blender, space.blender_axes_to_camera, 1.0),
+        (space.blender_to_y_up, space.y_up_to_blender, 1.0),
+    ]
+    for there, back, determinant in pairs:
+        np.testing.assert_array_equal(back(there(points)), points)
+        np.testing.assert_array_equal(there(back(points)), points)
+        assert np.linalg.det(there(np.eye(3))) == pytest.approx(determinant)
+
+
+def test_axes_point_where_the_frames_say():
+    up, toward_viewer, right = np.array([0.0, 1, 0]), np.array([0.0, 0, 1]), np.array([1.0, 0, 0])
+    np.testing.assert_array_equal(space.camera_to_image(up), [0, -1, 0])
+    np.testing.assert_array_equal(space.camera_axes_to_blender(up), [0, 0, 1])
+    np.testing.assert_array_equal(space.camera_axes_to_blender(toward_viewer), [0, -1, 0])
+    np.testing.assert_array_equal(space.camera_axes_to_blender(right), [1, 0, 0])
+    np.testing.assert_array_equal(space.blender_to_y_up(np.array([0.0, -1, 0])), [0, 0, 1])
+
+
+@given(PIXELS, SIDES)
+def test_image_and_texel_are_inverse(plane, side):
+    np.testing.assert_allclose(space.texel_to_image(space.image_to_texel(plane, side), side), plane, atol=1e-8)
+
+
+def test_texels_are_those_of_aligned_corners():
+    np.testing.assert_array_equal(space.image_to_texel(np.array([-1.0, 0.0, 1.0]), 5), [0, 2, 4])
+
+
+@given(PIXELS, SIDES, SIDES)
+def test_resize_is_undone_by_the_opposite_resize(texels, side, new_side):
+    back = space.resize_texel(space.resize_texel(texels, side, new_side), new_side, side)
+    np.testing.assert_allclose(back, texels, atol=1e-6)
+
+
+def test_resize_keeps_the_borders_of_the_picture():
+    np.testing.assert_array_equal(space.resize_texel(np.array([-0.5, 3.5]), 4, 16), [-0.5, 15.5])
+
+
+@given(PIXELS, st.integers(-500, 500), st.integers(-500, 500), st.integers(1, 3000), SIDES)
+def test_crop_and_source_are_inverse(pixels, x, y, crop_side, side):
+    crop = space.Crop(x, y, crop_side)
+    back = crop.source_to_crop(crop.crop_to_source(pixels, side), side)
+    np.testing.assert_allclose(back, pixels, rtol=1e-9, atol=1e-6 * max(1.0, side / crop_side))
+    np.testing.assert_allclose(crop.crop_to_source(np.array([[0.0, 0.0], [side, side]]), side),
+                               [[x, y], [x + crop_side, y + crop_side]])
+
+
+def test_a_crop_without_area_is_refused():
+    with pytest.raises(ValueError, match="side"):
+        space.Crop(0, 0, 0)
+
+
+@given(arrays(np.float64, (6, 3), elements=st.floats(-1, 1, width=32)), st.floats(0.1, 10))
+def test_standing_on_the_floor(vertices, height):
+    vertices[0, 1], vertices[1, 1] = -1.5, 1.5
+    placement = space.stand_on_floor(vertices, height)
+    placed = placement.camera_to_blender(vertices)
+    assert placed[:, 2].min() == pytest.approx(0, abs=1e-9)
+    assert placed[:, 2].max() == pytest.approx(height)
+    np.testing.assert_allclose(placed.min(axis=0)[:2], -placed.max(axis=0)[:2], atol=1e-9)
+    np.testing.assert_allclose(placement.blender_to_camera(placed), vertices, atol=1e-9)
+
+
+def test_a_flat_mesh_cannot_stand():
+    with pytest.raises(ValueError, match="vertical"):
+        space.stand_on_floor(np.zeros((3, 3)), 1.0)

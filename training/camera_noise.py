@@ -68,9 +68,9 @@ def _compressed(rng: np.random.Generator, image: Array) -> Array:
     quality = int(rng.integers(35, 98))
     bgr = (image[..., ::-1] * 255 + 0.5).astype(np.uint8)
     done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not done:
-        raise RuntimeError(f"OpenCV could not write a JPEG of shape {image.shape}.")
-    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if done else None
+    if decoded is None:
+        raise RuntimeError(f"OpenCV could not write and read back a JPEG of shape {image.shape}.")
     return np.asarray(decoded[..., ::-1], np.float32) / np.float32(255)
 
 

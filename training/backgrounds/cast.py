@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .textures import Array, blurred, smoothstep
+from .textures import Array, blurred
 
 
 def _shifted(mask: Array, warp: Array) -> Array:
@@ -35,7 +35,7 @@ def cast_shadow(rng: np.random.Generator, background: Array, mask: Array) -> Arr
         reach = tall * float(rng.uniform(0.008, 0.03))
         flat = np.array([[1, 0, 0], [0, 0.35, 0.65 * foot - 0.2 * reach]], np.float32)
         patch = blurred(_shifted(soles, flat), reach)
-        shade = np.maximum(shade, patch / max(float(patch.max()), 1e-3) * np.float32(rng.uniform(0.3, 0.85)))
+        shade = np.maximum(shade, patch / max(float(patch.max()), 1e-3) * np.float32(rng.uniform(0.35, 0.8)))
     kind = rng.choice(["none", "floor", "wall"], p=[0.35, 0.4, 0.25])
     if kind == "floor" and stands:
         # the foot line stays where it is; height above it is squashed (behind or before the feet) and leans
@@ -51,5 +51,5 @@ def cast_shadow(rng: np.random.Generator, background: Array, mask: Array) -> Arr
         soft = blurred(_shifted(mask, thrown), width * float(rng.uniform(0.005, 0.05)))
         shade = np.maximum(shade, soft * np.float32(rng.uniform(0.08, 0.45)))
     # shadows keep a little of the sky's blue
-    keep = 1 - smoothstep(shade, 0, 1)[..., None] * np.array([1.0, 0.98, 0.94], np.float32)
+    keep = 1 - shade[..., None] * np.array([1.0, 0.98, 0.94], np.float32)
     return np.asarray(np.clip(background * keep, 0, 1), np.float32)

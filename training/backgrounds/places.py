@@ -58,11 +58,9 @@ def _box(rng: np.random.Generator, picture: Array, left: int, top: int, right: i
         frame = max(1, int(min(patch.shape[:2]) * rng.uniform(0.03, 0.12)))
         inner = colour(rng, saturation=(0, 0.4), value=(0.1, 1.0))
         rest = patch[frame:-frame, frame:-frame]
-        rest[:] = (
-            inner * (1 + 0.25 * noise(rng, rest.shape[0], rest.shape[1], 3, 3))[..., None]
-            if rest.size
-            else rest
-        )
+        if rest.size:
+            clouds = noise(rng, rest.shape[0], rest.shape[1], 3, 3)
+            rest[:] = inner * (1 + 0.25 * clouds)[..., None]
     picture[top:bottom, left:right] = patch
 
 
@@ -194,7 +192,7 @@ def clutter(rng: np.random.Generator, height: int, width: int) -> Array:
         stencil = np.zeros((height, width), np.uint8)
         cv2.fillPoly(stencil, [points.round().astype(np.int32)], 1, cv2.LINE_AA)
         inside = stencil > 0
-        tone = colour(rng, float(rng.random()), (0, 0.8), (0.1, 1.2))
+        tone = colour(rng, float(rng.random()), (0, 0.65), (0.1, 1.1))
         fill = fills[int(rng.integers(2))][inside] if rng.random() < 0.4 else np.float32(1)
         ramp = 1 + rng.normal(0, 0.25) * (np.nonzero(inside)[1] / width - centre[0] / width)
         picture[inside] = fill * tone * ramp[:, None]

@@ -6,11 +6,13 @@ Everything goes through what a user has: the extension is installed from its zip
 function starts the engine and builds the object. A plain bpy module runs it too.
 """
 
+import contextlib
 import importlib
 import math
 import os
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,21 @@ CLAY = (0.78, 0.77, 0.75)
 
 def say(text: str) -> None:
     print(f"==> {text}", flush=True)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Blender's own lines about every render off the terminal. Errors go to stderr and stay visible."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def install(package: Path) -> Any:
@@ -52,10 +69,11 @@ def empty_scene() -> None:
 def save(person: Any, folder: Path) -> None:
     """Write person.blend and person.glb into `folder`, each under a passing name first."""
     blend, glb = folder / "person.new.blend", folder / "person.new.glb"
-    bpy.ops.wm.save_as_mainfile(filepath=str(blend), copy=True)
     for thing in bpy.data.objects:
         thing.select_set(thing == person)
-    bpy.ops.export_scene.gltf(filepath=str(glb), export_format="GLB", use_selection=True)
+    with quiet():
+        bpy.ops.wm.save_as_mainfile(filepath=str(blend), copy=True, compress=True)
+        bpy.ops.export_scene.gltf(filepath=str(glb), export_format="GLB", use_selection=True)
     os.replace(blend, folder / "person.blend")
     os.replace(glb, folder / "person.glb")
 
@@ -80,7 +98,6 @@ def prepare_renders() -> None:
     scene.render.image_settings.color_mode = "RGBA"
     scene.view_settings.view_transform = "Standard"
     scene.display.render_aa = "16"
-    scene.display.shading.light = "STUDIO"
     scene.display.shading.show_specular_highlight = False
     scene.display.shading.single_color = CLAY
 
@@ -102,18 +119,24 @@ def render_rows(person: Any, passing: Path) -> list[list[contact_sheet.Picture]]
     camera.data.sensor_fit = "VERTICAL"  # ortho_scale is then the height of the picture
     camera.data.ortho_scale = max(metres, 2.1 * reach / 1.2)
     rows = []
-    for colour_type in ("VERTEX", "SINGLE"):
+    for colour_type, light in (
+        ("VERTEX", "FLAT"),
+        ("SINGLE", "STUDIO"),
+    ):  # a photograph's colours are lit already
         shading.color_type = colour_type
-        shading.show_cavity = colour_type == "SINGLE"
+        shading.light = light
+        shading.show_cavity = light == "STUDIO"
         row = []
         for degrees in YAWS:
+            say(f"Rendering view {len(rows) * len(YAWS) + len(row) + 1} of {2 * len(YAWS)}")
             yaw = math.radians(degrees)
             away = 10 * metres
             camera.location = (centre[0] + math.sin(yaw) * away, centre[1] - math.cos(yaw) * away, centre[2])
             camera.rotation_euler = (math.pi / 2, 0, yaw)
             camera.data.clip_end = 2 * away
             scene.render.filepath = str(passing)
-            bpy.ops.render.render(write_still=True)
+            with quiet():
+                bpy.ops.render.render(write_still=True)
             row.append(contact_sheet.over(pixels_of(passing)))
         rows.append(row)
     passing.unlink()
@@ -140,7 +163,6 @@ def main(package: Path, photo: Path, folder: Path) -> None:
     person = api.reconstruct(photo)
     say(f"{person.name}: {len(person.data.vertices):,} vertices, {person.dimensions.z:.2f} m tall")
     save(person, folder)
-    say("Rendering the preview")
     prepare_renders()
     rows = render_rows(person, folder / "render.new.png")
     write_picture(contact_sheet.compose(contact_sheet.over(pixels_of(photo)), rows), folder / "preview.png")

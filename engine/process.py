@@ -164,7 +164,13 @@ class EngineProcess:
 
     def _greet(self, child: _Child, address: str, key: bytes) -> EngineClient:
         # Nothing here can outlast the timer: once the child is dead, every read from it ends.
-        late = threading.Timer(self.start_seconds, child.process.kill)
+        timed_out = threading.Event()
+
+        def kill_late() -> None:
+            timed_out.set()
+            child.process.kill()
+
+        late = threading.Timer(self.start_seconds, kill_late)
         late.daemon = True
         late.start()
         try:
@@ -178,7 +184,7 @@ class EngineProcess:
                         raise
             raise self._not_started("it was stopped while it started")
         except (Disconnected, OSError, AuthenticationError) as error:
-            if not late.is_alive():
+            if timed_out.is_set():
                 reason = f"it did not answer within {self.start_seconds:.0f} seconds"
                 raise self._not_started(reason) from error
             if isinstance(error, AuthenticationError):

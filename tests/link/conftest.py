@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A staged engine/ with the fake engine in it, as an installed extension has it."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.process import FOLDER_PREFIX, EngineProcess
+
+ROOT = Path(__file__).resolve().parents[2]
+LINK = ("__init__", "errors", "version", "protocol", "client", "process", "server")
+
+
+@pytest.fixture(scope="session")
+def package_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds engine/: the real link, and the fake engine as its program."""
+    folder = tmp_path_factory.mktemp("extension")
+    shutil.copy(ROOT / "blender_manifest.toml", folder)
+    (folder / "engine").mkdir()
+    for name in LINK:
+        shutil.copy(ROOT / "engine" / f"{name}.py", folder / "engine")
+    shutil.copy(Path(__file__).with_name("fake_engine.py"), folder / "engine" / "__main__.py")
+    return folder
+
+
+@pytest.fixture
+def socket_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the socket folders of this test go; it must be empty at the test's end."""
+    # Not tmp_path: its length would send the sockets elsewhere.
+    with tempfile.TemporaryDirectory() as root:
+        monkeypatch.setattr(tempfile, "tempdir", root)
+        monkeypatch.setenv("TMPDIR", root)
+        yield Path(root)
+        left = list(Path(root).glob(FOLDER_PREFIX + "*"))
+        assert not left, f"socket folders were left behind: {left}"
+
+
+@pytest.fixture
+def make_engine(
+    package_folder: Path, socket_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., EngineProcess]]:
+    """Makes engines that behave as named; stops them at the end and sees that none is left."""
+    made: list[EngineProcess] = []
+
+    def make(behaviour: str = "good", **changes: object) -> EngineProcess:
+        monkeypatch.setenv("FAKE_ENGINE", behaviour)
+        options = {"log": tmp_path / "engine.log", "idle_seconds": 600, **changes}
+        python = str(options.pop("python", sys.executable))
+        folder = options.pop("package_folder", package_folder)
+        engine = EngineProcess(python, folder, **options)  # type: ignore[arg-type]
+        made.append(engine)
+        return engine
+
+    yield make
+    for engine in made:
+        engine.stop()
+        assert not engine.alive

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An engine without PyTorch, run as `python -m engine serve` from a staged copy of the link (see
+conftest.py).
+
+The environment variable FAKE_ENGINE names how it behaves: `good` and other kinds of work run in the real
+server; the rest misbehave on the wire in ways that the real server never would.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from multiprocessing.connection import Listener
+from typing import Any
+
+import numpy as np
+
+from engine import protocol
+from engine.errors import STAGES, EngineError
+from engine.protocol import KEY_VARIABLE, Message
+from engine.server import serve
+
+VERTICES = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
+FACES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], np.int32)
+
+
+@dataclass
+class Tetrahedron:
+    info: dict[str, Any]
+    vertices: np.ndarray = field(default_factory=lambda: VERTICES)
+    faces: np.ndarray = field(default_factory=lambda: FACES)
+    colors: np.ndarray = field(default_factory=lambda: np.full((4, 4), 255, np.uint8))
+    normals_front: np.ndarray | None = None
+    normals_back: np.ndarray | None = None
+
+
+class FakeWork:
+    def __init__(self, behaviour: str) -> None:
+        self.behaviour = behaviour
+        self.environment = sorted(name for name in os.environ if name.startswith("PYTHON"))
+        self.jobs = 0
+
+    def about(self) -> dict[str, Any]:
+        if self.behaviour == "broken torch":
+            raise EngineError(
+                "engine_start", "The engine cannot load torch: no such library.", "Set it up again."
+            )
+        return {
+            "device": "cpu",
+            "python_variables": self.environment,
+            "key_is_gone": KEY_VARIABLE not in os.environ,
+            "folder": os.getcwd(),
+        }
+
+    def reconstruct(self, image, settings, progress):
+        self.jobs += 1
+        progress("weights", 0, 1, "file")
+        if self.behaviour == "crash":
+            print("Segmentation fault of a driver", file=sys.stderr, flush=True)
+            os._exit(3)
+        if self.behaviour == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.behaviour == "stall":
+            threading.Event().wait()  # deaf to a cancel
+        if self.behaviour == "error":
+            raise EngineError("no_person", "Nobody is in this photo.", "Draw a box around the person.")
+        if self.behaviour == "defect":
+            raise ZeroDivisionError("a bug")
+        if self.behaviour == "no memory":
+            raise MemoryError
+        if self.behaviour == "slow" or settings.get("slow"):
+            for done in range(10**6):
+                progress("surface", done, 10**6, "points")
+                time.sleep(0.01)
+        for stage in STAGES[1:-1]:
+            for done in range(4):
+                progress(stage, done, 3, "steps")
+        seen = list(image.shape) if isinstance(image, np.ndarray) else len(image)
+        result = Tetrahedron({"jobs": self.jobs, "settings": settings, "image": seen})
+        if self.behaviour == "unsendable":
+            result.info["crop"] = float("nan")
+        if self.behaviour == "wild faces":
+            result.faces = FACES + 1
+        if self.behaviour == "normals":
+            result.normals_front = np.zeros((8, 8, 3), np.uint8)
+            result.normals_back = np.ones((8, 8, 3), np.uint8)
+        return result
+
+
+def misbehave(behaviour: str, address: str) -> None:
+    """Speak to one client by hand, wrongly."""
+    if behaviour == "exits":
+        print("ModuleNotFoundError: No module named 'numpy'", file=sys.stderr)
+        sys.exit(1)
+    if behaviour == "never listens":
+        time.sleep(600)
+    key = bytes.fromhex(os.environ[KEY_VARIABLE])
+    if behaviour == "other key":
+        key = bytes(32)
+    listener = Listener(address, authkey=None if behaviour == "silent" else key)
+    connection = listener.accept()
+    if behaviour == "silent":
+        time.sleep(600)
+    protocol.receive(connection)
+    if behaviour == "old version":
+        hello = {"type": "hello", "protocol": 0, "program": "0.0.9"}
+        connection.send_bytes(json.dumps(hello).encode())
+        time.sleep(600)
+    protocol.send(connection, protocol.hello())
+    protocol.receive(connection)  # the request
+    done = {
+        "type": "done",
+        "info": {},
+        "arrays": [{"name": "vertices", "dtype": "float32", "shape": [4, 3]}],
+    }
+    if behaviour == "oversized header":
+        connection.send_bytes(bytes(protocol.MAX_HEADER + 1))
+    elif behaviour == "oversized array":
+        done["arrays"][0]["shape"] = [1 << 40, 3]
+        connection.send_bytes(json.dumps(done).encode())
+    elif behaviour == "longer array":
+        done["arrays"] += [
+            {"name": "faces", "dtype": "int32", "shape": [4, 3]},
+            {"name": "colors", "dtype": "uint8", "shape": [4, 4]},
+        ]
+        connection.send_bytes(json.dumps(done).encode())
+        connection.send_bytes(bytes(1000))
+    elif behaviour == "pickle":
+        connection.send({"type": "done"})
+    elif behaviour == "half a frame":
+        os.write(connection.fileno(), b"\x00\x00\x10\x00half")
+    elif behaviour == "two endings":
+        protocol.send(connection, Message("cancelled"))
+        protocol.send(connection, Message("cancelled"))
+    else:
+        raise ValueError(behaviour)
+    time.sleep(600)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("command", choices=["serve"])
+    parser.add_argument("--address", required=True)
+    parser.add_argument("--idle-seconds", type=float, required=True)
+    arguments = parser.parse_args()
+    behaviour = os.environ.get("FAKE_ENGINE", "good")
+    honest = ("good", "broken torch", "crash", "killed", "stall", "error", "defect", "no memory", "slow")
+    if behaviour in (*honest, "unsendable", "wild faces", "normals"):
+        serve(arguments.address, FakeWork(behaviour), idle_seconds=arguments.idle_seconds)
+    misbehave(behaviour, arguments.address)
+
+
+main()

@@ -1,0 +1,416 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine's process: how it starts or fails to, dies, is stopped, and never stays behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine import process, protocol
+from engine.client import connect
+from engine.errors import Cancelled, EngineError
+from engine.process import FOLDER_PREFIX
+from engine.protocol import KEY_VARIABLE
+from tests.link.processes import PATIENCE, is_running, process_of, wait_until
+
+PHOTO = b"photo"
+
+
+def run(client, on_progress=lambda *progress: None, cancelled=lambda: False, **settings):
+    return client.reconstruct(PHOTO, settings, on_progress, cancelled)
+
+
+def start_error(engine):
+    with pytest.raises(EngineError) as caught:
+        engine.ensure()
+    assert not engine.alive
+    return caught.value
+
+
+def test_it_starts_once_and_stays(make_engine):
+    engine = make_engine()
+    assert not engine.alive
+    client = engine.ensure()
+    assert engine.alive
+    assert engine.ensure() is client
+
+
+def test_its_socket_is_in_a_folder_that_only_its_owner_can_open(make_engine, socket_root):
+    engine = make_engine()
+    engine.ensure()
+    (folder,) = socket_root.iterdir()
+    assert folder.name.startswith(FOLDER_PREFIX)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert [path.name for path in folder.iterdir()] == ["socket"]
+
+
+def test_a_long_temporary_folder_does_not_make_the_socket_path_too_long(
+    make_engine, socket_root, monkeypatch
+):
+    deep = socket_root / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(process.tempfile, "tempdir", str(deep))
+    engine = make_engine()
+    assert run(engine.ensure()).info["jobs"] == 1
+    folder = engine._child.folder
+    engine.stop()
+    assert not folder.exists()
+    assert not list(deep.iterdir())
+
+
+def test_its_environment_has_no_python_variables_and_no_key_left(make_engine, monkeypatch, package_folder):
+    for name in ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONNOUSERSITE"):
+        monkeypatch.setenv(name, "/nonexistent")
+    about = make_engine().ensure().hello()
+    assert about["python_variables"] == []
+    assert about["key_is_gone"] is True
+    assert Path(about["folder"]) == package_folder
+    assert KEY_VARIABLE not in os.environ
+
+
+def test_stop_ends_it_and_removes_its_socket_and_ensure_starts_another(make_engine, socket_root):
+    engine = make_engine()
+    engine.ensure()
+    pid = process_of(engine)
+    engine.stop()
+    assert not engine.alive
+    assert not is_running(pid)
+    assert not list(socket_root.iterdir())
+    engine.stop()
+    assert run(engine.ensure()).info["jobs"] == 1
+    assert process_of(engine) != pid
+
+
+@pytest.mark.parametrize("behaviour", ["slow", "stall"])
+def test_stop_in_the_middle_of_a_job_cancels_it(make_engine, behaviour):
+    engine = make_engine(behaviour)
+    client = engine.ensure()
+    pid = process_of(engine)
+    heard = threading.Event()
+    outcome = []
+
+    def work():
+        try:
+            run(client, on_progress=lambda *progress: heard.set())
+        except Exception as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert heard.wait(PATIENCE)
+    engine.stop()
+    thread.join(PATIENCE)
+    assert [type(error) for error in outcome] == [Cancelled]
+    assert not is_running(pid)
+
+
+def test_stop_does_not_wait_for_an_engine_that_does_not_answer(make_engine):
+    engine = make_engine("silent")
+    outcome = []
+
+    def start():
+        try:
+            engine.ensure()
+        except EngineError as error:
+            outcome.append(error.code)
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    assert wait_until(lambda: engine.alive)
+    began = time.monotonic()
+    engine.stop()
+    thread.join(PATIENCE)
+    assert time.monotonic() - began < PATIENCE
+    assert outcome == ["engine_start"]
+    assert not engine.alive
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"python": "/nonexistent/python"}, "No such file"),
+        ({"python": __file__}, "Permission denied"),
+        ({"python": "/"}, "Permission denied"),
+        ({"package_folder": Path("/nonexistent")}, "files are missing"),
+    ],
+    ids=["no python", "not a program", "a folder", "no package"],
+)
+def test_a_start_that_cannot_be_is_explained(make_engine, changes, reason):
+    error = start_error(make_engine(**changes))
+    assert error.code == "engine_start"
+    assert reason in error.text
+    assert error.hint
+
+
+def test_a_log_that_cannot_be_written_is_explained(make_engine, tmp_path):
+    (tmp_path / "file").touch()
+    assert start_error(make_engine(log=tmp_path / "file" / "engine.log")).code == "engine_start"
+
+
+def test_an_engine_that_exits_at_once_is_explained_with_its_last_line(make_engine):
+    error = start_error(make_engine("exits"))
+    assert error.code == "engine_start"
+    assert "exited with code 1" in error.text
+    assert "ModuleNotFoundError: No module named 'numpy'" in error.text
+
+
+def test_the_last_line_is_of_this_start_not_of_an_earlier_one(make_engine, tmp_path):
+    (tmp_path / "engine.log").write_text("an old complaint\n")
+    engine = make_engine("never listens")
+    engine.start_seconds = 1.0
+    assert "old complaint" not in start_error(engine).text
+    assert (tmp_path / "engine.log").read_text().startswith("an old complaint")
+
+
+@pytest.mark.parametrize("behaviour", ["never listens", "silent"])
+def test_an_engine_that_never_answers_is_ended_and_explained(make_engine, behaviour):
+    engine = make_engine(behaviour)
+    engine.start_seconds = 2.0
+    error = start_error(engine)
+    assert error.code == "engine_start"
+    assert "did not answer within 2 seconds" in error.text
+
+
+def test_an_engine_with_another_key_is_ended_and_explained(make_engine):
+    error = start_error(make_engine("other key"))
+    assert error.code == "engine_start"
+    assert "key" in error.text
+
+
+def test_an_engine_of_an_old_version_is_ended_and_both_versions_named(make_engine):
+    error = start_error(make_engine("old version"))
+    assert error.code == "protocol"
+    for part in ("The add-on", "protocol 1", "its engine", "0.0.9", "protocol 0"):
+        assert part in error.text
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "how"),
+    [
+        ("crash", "exited with code 3; its last line was: Segmentation fault of a driver"),
+        ("killed", "SIGKILL"),
+    ],
+)
+def test_a_crash_in_a_job_is_reported_and_the_next_start_is_a_new_engine(
+    make_engine, monkeypatch, behaviour, how
+):
+    engine = make_engine(behaviour)
+    client = engine.ensure()
+    pid = process_of(engine)
+    with pytest.raises(EngineError) as caught:
+        run(client)
+    assert caught.value.code == "engine_died"
+    assert how in caught.value.text
+    assert not engine.alive
+    monkeypatch.setenv("FAKE_ENGINE", "good")
+    assert run(engine.ensure()).info["jobs"] == 1
+    assert process_of(engine) != pid
+
+
+def test_kill_9_in_a_job_is_noticed_at_once(make_engine):
+    engine = make_engine("slow")
+    client = engine.ensure()
+    pid = process_of(engine)
+    with pytest.raises(EngineError) as caught:
+        run(client, on_progress=lambda *progress: os.kill(pid, signal.SIGKILL))
+    assert caught.value.code == "engine_died"
+    assert "SIGKILL" in caught.value.text
+
+
+def test_an_engine_killed_between_two_jobs_is_replaced(make_engine):
+    engine = make_engine()
+    engine.ensure()
+    pid = process_of(engine)
+    os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: not engine.alive)
+    assert run(engine.ensure()).info["jobs"] == 1
+
+
+def test_it_is_not_started_more_than_three_times_a_minute(make_engine, monkeypatch):
+    engine = make_engine("exits")
+    for _ in range(process.RESTARTS):
+        assert "exited with code 1" in start_error(engine).text
+    refused = start_error(engine)
+    assert refused.code == "engine_start"
+    assert "3 times within a minute" in refused.text
+    assert "engine.log" in refused.hint
+    monkeypatch.setattr(process, "RESTART_WINDOW", 0.0)
+    assert "exited with code 1" in start_error(engine).text
+
+
+def test_an_idle_engine_exits_by_itself_and_is_started_again(make_engine):
+    engine = make_engine(idle_seconds=1)
+    engine.ensure()
+    pid = process_of(engine)
+    assert wait_until(lambda: not engine.alive)
+    assert run(engine.ensure()).info["jobs"] == 1
+    assert process_of(engine) != pid
+
+
+def test_a_long_job_is_not_idleness(make_engine):
+    engine = make_engine("slow", idle_seconds=1)
+    began = time.monotonic()
+    with pytest.raises(Cancelled):
+        run(engine.ensure(), cancelled=lambda: time.monotonic() - began > 3.0)
+    assert engine.alive
+
+
+def test_a_long_log_is_begun_anew(make_engine, tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "LOG_BYTES", 100)
+    (tmp_path / "engine.log").write_text("x" * 101)
+    make_engine().ensure()
+    assert wait_until(lambda: "The engine listens" in (tmp_path / "engine.log").read_text())
+    assert "x" * 101 not in (tmp_path / "engine.log").read_text()
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from engine.process import EngineProcess
+engine = EngineProcess(sys.executable, Path(sys.argv[1]), log=Path(sys.argv[2]))
+client = engine.ensure()
+print(engine._child.process.pid, engine._child.folder, flush=True)
+client.reconstruct(b"photo", {}, lambda *progress: print("working", flush=True), lambda: False)
+"""
+
+
+@pytest.mark.parametrize("behaviour", ["slow", "stall"])
+def test_an_engine_whose_parent_is_killed_exits_within_seconds_also_in_a_job(
+    package_folder, socket_root, tmp_path, monkeypatch, behaviour
+):
+    monkeypatch.setenv("FAKE_ENGINE", behaviour)
+    command = [sys.executable, "-c", PARENT, str(package_folder), str(tmp_path / "log")]
+    root = Path(__file__).resolve().parents[2]
+    parent = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
+    try:
+        pid, folder = parent.stdout.readline().split()
+        assert parent.stdout.readline() == "working\n"
+        assert is_running(int(pid))
+    finally:
+        parent.kill()
+        parent.wait()
+        parent.stdout.close()
+    assert wait_until(lambda: not is_running(int(pid)))
+    assert wait_until(lambda: not Path(folder).exists())
+
+
+class Served:
+    """An engine started by hand, so that its standard input and its connection can go one without the
+    other.
+    """
+
+    def __init__(self, package_folder, folder, behaviour, idle_seconds="600"):
+        key = bytes(range(32))
+        address = str(folder / "socket")
+        environment = {**os.environ, KEY_VARIABLE: key.hex(), "FAKE_ENGINE": behaviour}
+        command = [
+            sys.executable,
+            "-m",
+            "engine",
+            "serve",
+            "--address",
+            address,
+            "--idle-seconds",
+            idle_seconds,
+        ]
+        self.process = subprocess.Popen(
+            command,
+            cwd=package_folder,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        # Its socket's file is there a moment before it can be connected to.
+        assert "The engine listens" in self.process.stderr.readline()
+        self.connect = lambda: connect(address, key, abandon=lambda: None, last_words=lambda: "it went.")
+
+    def ends(self):
+        try:
+            return self.process.wait(PATIENCE) == 0
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdin.close()
+            self.process.stderr.close()
+
+
+@pytest.fixture
+def private(socket_root):
+    folder = socket_root / (FOLDER_PREFIX + "test")
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@pytest.mark.parametrize("job", [False, True])
+def test_the_engine_exits_when_its_only_connection_goes(package_folder, private, job):
+    served = Served(package_folder, private, "stall")
+    client = served.connect()
+    if job:
+        begin_and_abandon(client)
+    client._connection.close()
+    assert served.ends()
+    assert not private.exists()
+
+
+def begin_and_abandon(client):
+    photo = np.zeros(5, np.uint8)
+    protocol.send(client._connection, protocol.Message("reconstruct", {"settings": {}}, {"encoded": photo}))
+    assert protocol.receive(client._connection).type == "progress"
+
+
+@pytest.mark.parametrize("job", [False, True])
+def test_the_engine_exits_when_only_its_standard_input_ends(package_folder, private, job):
+    served = Served(package_folder, private, "stall")
+    client = served.connect()
+    if job:
+        begin_and_abandon(client)
+    served.process.stdin.close()
+    assert served.ends()
+    assert not private.exists()
+    client.close()
+
+
+def test_the_engine_exits_when_asked_to_shut_down(package_folder, private):
+    served = Served(package_folder, private, "good")
+    served.connect().shut_down()
+    assert served.ends()
+    assert not private.exists()
+
+
+@pytest.mark.parametrize(
+    ("mode", "key", "reason"),
+    [
+        (0o755, "00" * 32, "not a folder that only you can open"),
+        (0o700, "00" * 31, "holds no key"),
+        (0o700, "secret", "holds no key"),
+        (0o700, None, "holds no key"),
+    ],
+)
+def test_the_engine_refuses_an_open_folder_and_a_bad_key(package_folder, tmp_path, mode, key, reason):
+    folder = tmp_path / "s"
+    folder.mkdir()
+    folder.chmod(mode)
+    environment = {name: value for name, value in os.environ.items() if name != KEY_VARIABLE}
+    if key is not None:
+        environment[KEY_VARIABLE] = key
+    address = str(folder / "socket")
+    done = subprocess.run(
+        [sys.executable, "-m", "engine", "serve", "--address", address, "--idle-seconds", "1"],
+        cwd=package_folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert reason in done.stderr
+    assert not list(folder.iterdir())

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The wire format: what goes through unchanged, and that nothing else goes through."""
+
+import json
+from multiprocessing import Pipe
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine import protocol
+from engine.errors import CODES, STAGES, EngineError
+from engine.protocol import Disconnected, Message
+
+MESH = {
+    "vertices": np.arange(12, dtype=np.float32).reshape(4, 3),
+    "faces": np.array([[0, 1, 2], [1, 2, 3]], np.int32),
+    "colors": np.full((4, 4), 200, np.uint8),
+}
+EXAMPLES = [
+    protocol.hello(),
+    protocol.hello(details=True, about={"device": "cpu"}),
+    Message("reconstruct", {"settings": {"height": 1.8}}, {"encoded": np.frombuffer(b"JPEG", np.uint8)}),
+    Message("reconstruct", {"settings": {}}, {"pixels": np.zeros((5, 7, 4), np.uint8)}),
+    Message("progress", {"stage": "surface", "done": 3, "total": 9, "unit": "points"}),
+    Message("done", {"info": {"crop": {"x": 1.5, "side": 9}, "warnings": ["a", "ü"]}}, MESH),
+    Message("done", {"info": {}}, {**MESH, "normals_front": np.ones((6, 6, 3), np.uint8)}),
+    Message("cancelled"),
+    protocol.failure(EngineError("no_person", "Nobody.", "Look.")),
+    Message("cancel"),
+    Message("shutdown"),
+]
+
+
+@pytest.fixture
+def ends():
+    here, there = Pipe(duplex=True)
+    yield here, there
+    here.close()
+    there.close()
+
+
+def refused(ends, header, *frames):
+    """The sentence with which a hand-made message is refused."""
+    here, there = ends
+    here.send_bytes(header if isinstance(header, bytes) else json.dumps(header).encode())
+    for frame in frames:
+        here.send_bytes(frame)
+    with pytest.raises(EngineError) as caught:
+        protocol.receive(there)
+    assert caught.value.code == "protocol"
+    return caught.value.text
+
+
+def described(name, dtype, *shape):
+    return {"name": name, "dtype": dtype, "shape": list(shape)}
+
+
+@pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: message.type)
+def test_a_message_arrives_as_it_was_sent(ends, message):
+    here, there = ends
+    protocol.send(here, message)
+    arrived = protocol.receive(there)
+    assert (arrived.type, arrived.fields) == (message.type, message.fields)
+    assert arrived.arrays.keys() == message.arrays.keys()
+    for name, array in message.arrays.items():
+        np.testing.assert_array_equal(arrived.arrays[name], array)
+        assert arrived.arrays[name].dtype == array.dtype
+        assert arrived.arrays[name].flags.writeable
+
+
+def test_every_message_has_an_example():
+    assert {message.type for message in EXAMPLES} == protocol.FIELDS.keys()
+
+
+def test_arrays_of_any_layout_arrive(ends):
+    here, there = ends
+    turned = np.arange(24, dtype=np.uint8).reshape(4, 2, 3).transpose(1, 0, 2)[:, ::-1]
+    protocol.send(here, Message("reconstruct", {"settings": {}}, {"pixels": turned}))
+    np.testing.assert_array_equal(protocol.receive(there).arrays["pixels"], turned)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"",
+        b"\x80\x04N.",
+        b"[1]",
+        b"NaN",
+        b"[" * 100_000,
+        b"\xff\xfe",
+        {"type": "eval", "arrays": []},
+        {"type": ["hello"], "arrays": []},
+        {"type": "cancel"},
+        {"type": "cancel", "arrays": {}},
+        {"type": "cancel", "arrays": [], "also": 1},
+        {"type": "cancel", "arrays": [described("vertices", "float32", 1, 3)]},
+        {"type": "hello", "protocol": "1"},
+        {"type": "hello", "protocol": True, "program": "x"},
+        {"type": "hello", "protocol": protocol.PROTOCOL, "program": "x", "arrays": []},
+        {"type": "progress", "stage": "surface", "done": 2, "total": 1, "unit": "p", "arrays": []},
+        {"type": "progress", "stage": "surface", "done": -1, "total": 1, "unit": "p", "arrays": []},
+        {"type": "progress", "stage": "surface", "done": True, "total": 1, "unit": "p", "arrays": []},
+        {"type": "progress", "stage": "lunch", "done": 0, "total": 1, "unit": "p", "arrays": []},
+        {"type": "error", "code": "odd", "text": "t", "hint": "h", "arrays": []},
+        {"type": "reconstruct", "settings": {}, "arrays": []},
+        {"type": "reconstruct", "settings": {}, "arrays": [described("pixels", "uint8", 4, 4, 5)]},
+        {"type": "reconstruct", "settings": {}, "arrays": [described("pixels", "float64", 4, 4, 3)]},
+        {"type": "reconstruct", "settings": {}, "arrays": [described("pixels", "uint8", 4, 4)]},
+        {"type": "reconstruct", "settings": {}, "arrays": [described("pixels", "uint8", 4, 4.0, 3)]},
+        {
+            "type": "reconstruct",
+            "settings": {},
+            "arrays": [described("pixels", "uint8", 1 << 15, 1 << 15, 4)],
+        },
+        {"type": "reconstruct", "settings": {}, "arrays": [described("encoded", "uint8", 0)]},
+        {"type": "reconstruct", "settings": {}, "arrays": [described("encoded", "uint8", -8)]},
+        {"type": "reconstruct", "settings": {}, "arrays": ["encoded"]},
+        {"type": "reconstruct", "settings": {}, "arrays": [{"name": "encoded"}]},
+        {"type": "reconstruct", "settings": {}, "arrays": [described(["encoded"], "uint8", 8)]},
+        {"type": "done", "info": {}, "arrays": [described("vertices", "float32", 1 << 50, 3)]},
+        {"type": "done", "info": {}, "arrays": [described("vertices", "object", 1, 3)]},
+        {"type": "done", "info": {}, "arrays": [described("vertices", "float32", 1, 3)] * 2},
+        {"type": "done", "info": {}, "arrays": [described("colors", "uint8", 1, 4)] * 9},
+    ],
+    ids=lambda header: str(header)[:70],
+)
+def test_what_the_tables_forbid_is_refused(ends, header):
+    assert "misunderstood" in refused(ends, header)
+
+
+def test_a_header_over_the_limit_is_refused_unread(ends):
+    assert f"{protocol.MAX_HEADER} bytes" in refused_while_sending(ends, protocol.MAX_HEADER + 1)
+
+
+def refused_while_sending(ends, size):
+    # Only the frame's announced size is sent: that alone must be enough to refuse it.
+    here, there = ends
+    here._send(size.to_bytes(4, "big"))
+    with pytest.raises(EngineError) as caught:
+        protocol.receive(there)
+    return caught.value.text
+
+
+@pytest.mark.parametrize(("size", "reason"), [(3, "3 bytes instead of 4"), (5, "allowed 4 bytes")])
+def test_an_array_of_another_size_than_announced_is_refused(ends, size, reason):
+    header = {"type": "reconstruct", "settings": {}, "arrays": [described("encoded", "uint8", 4)]}
+    assert reason in refused(ends, header, bytes(size))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Message("progress", {"stage": "surface", "done": np.int64(1), "total": 2, "unit": "points"}),
+        Message("done", {"info": {"x": float("nan")}}, MESH),
+        Message("done", {"info": {"x": {1, 2}}}, MESH),
+        Message("done", {"info": {"x": "y" * protocol.MAX_HEADER}}, MESH),
+        Message("done", {"info": {}}, {**MESH, "faces": MESH["faces"].astype(np.int64)}),
+        Message("done", {"info": {}}, {**MESH, "vertices": MESH["vertices"][:0]}),
+        Message("done", {"info": {}}, {"vertices": MESH["vertices"]}),
+        Message("unknown"),
+    ],
+)
+def test_what_the_tables_forbid_is_not_even_begun(ends, message):
+    here, there = ends
+    with pytest.raises(EngineError):
+        protocol.send(here, message)
+    assert not there.poll(0)
+
+
+def test_a_hello_of_any_later_shape_names_both_versions(ends):
+    here, there = ends
+    future = {"type": "hello", "protocol": 7, "program": "9.1.0", "cats": [1], "arrays": "none"}
+    here.send_bytes(json.dumps(future).encode())
+    with pytest.raises(EngineError) as caught:
+        protocol.check_hello(protocol.receive(there), "The add-on", "its engine")
+    assert caught.value.code == "protocol"
+    for part in (
+        "The add-on",
+        protocol.VERSION,
+        f"protocol {protocol.PROTOCOL}",
+        "its engine",
+        "9.1.0",
+        "protocol 7",
+    ):
+        assert part in caught.value.text
+    assert caught.value.text.count(". ") == 0
+
+
+def test_anything_before_the_hello_is_refused():
+    with pytest.raises(EngineError, match="before the hello"):
+        protocol.check_hello(Message("cancel"), "The engine", "the add-on")
+
+
+def test_a_peer_that_is_gone_is_told_from_one_that_errs(ends):
+    here, there = ends
+    there.close()
+    with pytest.raises(Disconnected):
+        protocol.receive(here)
+    with pytest.raises(Disconnected):
+        for _ in range(1000):  # until the socket notices
+            protocol.send(here, Message("cancel"))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+headers = st.fixed_dictionaries(
+    {"type": st.sampled_from(sorted(protocol.FIELDS)), "arrays": json_values},
+    optional={name: json_values for rules in protocol.FIELDS.values() for name in rules},
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=64) | headers.map(lambda header: json.dumps(header).encode()))
+def test_no_header_does_anything_but_arrive_or_be_refused(data):
+    here, there = Pipe(duplex=True)
+    with here, there:
+        here.send_bytes(data)
+        here.close()
+        try:
+            message = protocol.receive(there)
+        except EngineError as error:
+            assert error.code == "protocol"
+        except Disconnected:
+            pass  # it announced an array that never came
+        else:
+            assert message.type in protocol.FIELDS
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.sampled_from(STAGES),
+    st.integers(0, 2**62),
+    st.integers(0, 2**62),
+    st.text(max_size=20),
+    st.sampled_from(sorted(CODES)),
+)
+def test_any_progress_and_error_survives_the_wire(stage, one, other, text, code):
+    here, there = Pipe(duplex=True)
+    with here, there:
+        fields = {"stage": stage, "done": min(one, other), "total": max(one, other), "unit": text}
+        for message in (Message("progress", fields), protocol.failure(EngineError(code, text, text))):
+            protocol.send(here, message)
+            assert protocol.receive(there) == message

@@ -73,7 +73,7 @@ def status() -> Status:
 
 
 def refresh() -> None:
-    """Look for the engine's Python: the environment variable, then the preferences, then our own environment."""
+    """Look for the engine's Python: environment variable, then preferences, then our own environment."""
     global _status
     _status = _look()
 
@@ -101,7 +101,7 @@ def _look() -> Status:
 class Setup:
     """One run of Set Up Engine: a worker thread that runs venv and pip and keeps their last lines.
 
-    The main thread reads `last_lines`, asks `finished`, and may `cancel`; only the thread reads what the child
+    The main thread reads `last_lines`, asks `finished`, and may `cancel`; the thread reads what the child
     prints. `error` is None after success, and an EngineError "engine_start" after a failure or a cancel.
     """
 

@@ -18,7 +18,7 @@ _TIFF = (b"II*\x00", b"MM\x00*")
 LARGEST_FILE = 256 * 1024 * 1024  # bytes; a photograph is far below, and a video picked by mistake is not
 
 Picture = bytes | np.ndarray
-"""Bytes of a PNG, JPEG, WebP, TIFF or BMP file; or (H, W, 4) uint8 sRGB + straight alpha, first row at the top."""
+"""Bytes of a PNG, JPEG, WebP, TIFF or BMP file; or (H, W, 4) uint8 sRGB + straight alpha, top row first."""
 
 
 def is_encoded_photo(data: bytes) -> bool:

@@ -204,7 +204,8 @@ def start(
     _begin(name, picture, settings)
     # Names, because undo or another file may free what a reference would point to.
     _target = (scene.name, view_layer.name)
-    bpy.app.timers.register(_tick, first_interval=TICK, persistent=True)
+    if not bpy.app.timers.is_registered(_tick):  # a second registration would tick, and stay, for itself
+        bpy.app.timers.register(_tick, first_interval=TICK, persistent=True)
 
 
 def run(

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An engine without torch, for the extension's tests: it replaces `engine/__main__.py` beside the real link.
+
+It speaks the real protocol with the real code. At each job it reads how to behave from `mode.txt` in the folder
+that holds the package:
+
+ok; slow (20 s of progress, stops when cancelled); deaf (falls silent for a minute, ignores cancel); no_person;
+out_of_memory; crash (dies in the middle); bad_mesh (a face beyond the vertices); refuse (ends before it
+listens); late (listens after 3 s). A photo whose bytes hold "nobody" gives no_person in every mode.
+
+The mesh is a box, 0.6 x 0.4 x height metres, feet on z = 0, front red, the rest blue.
+"""
+
+import os
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection, Listener
+from pathlib import Path
+
+import numpy as np
+
+from engine import protocol
+from engine.errors import STAGES, Cancelled, EngineError
+
+FOLDER = Path(__file__).resolve().parent.parent
+
+
+def mode() -> str:
+    return (FOLDER / "mode.txt").read_text(encoding="utf-8").strip()
+
+
+def box(height: float) -> dict[str, np.ndarray]:
+    """24 vertices (4 a side, so that a side has its own colour), 12 triangles."""
+    low, high = np.array([-0.3, -0.2, 0.0]), np.array([0.3, 0.2, height])
+    vertices, faces, colours = [], [], []
+    for axis in range(3):
+        for end in (0, 1):
+            u, v = (axis + 1) % 3, (axis + 2) % 3
+            corners = np.empty((4, 3))
+            corners[:, axis] = (low, high)[end][axis]
+            corners[:, u] = [low[u], high[u], high[u], low[u]]
+            corners[:, v] = [low[v], low[v], high[v], high[v]]
+            start = len(vertices)
+            quad = [0, 1, 2, 3] if end else [3, 2, 1, 0]
+            faces += [[start + quad[i] for i in three] for three in ((0, 1, 2), (0, 2, 3))]
+            vertices += list(corners)
+            colours += [(200, 30, 40, 255) if (axis, end) == (1, 0) else (30, 60, 200, 255)] * 4
+    return {
+        "vertices": np.array(vertices, np.float32),
+        "faces": np.array(faces, np.int32),
+        "colors": np.array(colours, np.uint8),
+    }
+
+
+def job(request: protocol.Message, send: "Send", cancelled: threading.Event) -> None:
+    how = mode()
+    photo = next(iter(request.arrays.values()))
+    settings = request.fields["settings"]
+    if how == "no_person" or b"nobody" in photo.tobytes():
+        raise EngineError("no_person", "Nobody was found in the photo.", "Use a photo of one whole person.")
+    if how == "out_of_memory":
+        raise EngineError("out_of_memory", "The memory ran out.", "Lower the resolution.")
+    steps, pause = (40, 0.07) if how == "slow" else (4, 0.005)
+    for stage in STAGES:
+        for done in range(steps + 1):
+            send(
+                protocol.Message("progress", {"stage": stage, "done": done, "total": steps, "unit": "steps"})
+            )
+            time.sleep(pause)
+            if cancelled.is_set():
+                raise Cancelled
+        if how == "deaf" and stage == "features":
+            time.sleep(60.0)
+        if how == "crash" and stage == "features":
+            print("the fake engine falls over", flush=True)
+            os._exit(7)
+    arrays = box(settings["height"])
+    if how == "bad_mesh":
+        arrays["faces"][0, 0] = 99
+    info = {"preset": "fake", "settings": settings, "photo": {"shape": list(photo.shape), "pid": os.getpid()}}
+    send(protocol.Message("done", {"info": info}, arrays))
+
+
+class Send:
+    """One sender at a time on the connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    def __call__(self, message: protocol.Message) -> None:
+        with self._lock:
+            protocol.send(self._connection, message)
+
+
+def serve(address: str) -> None:
+    key = bytes.fromhex(os.environ.pop(protocol.KEY_VARIABLE))
+    if mode() == "refuse":
+        print("ModuleNotFoundError: No module named 'torch'", flush=True)
+        os._exit(3)
+    if mode() == "late":
+        time.sleep(3.0)
+    with Listener(address, authkey=key) as listener, listener.accept() as connection:
+        send, cancelled, worker = Send(connection), threading.Event(), None
+        while True:
+            message = protocol.receive(connection)
+            if message.type == "hello":
+                send(protocol.hello(details=message.fields["details"]))
+            elif message.type == "reconstruct":
+                cancelled = threading.Event()
+                worker = threading.Thread(target=answer, args=(message, send, cancelled), daemon=True)
+                worker.start()
+            elif message.type == "cancel":
+                cancelled.set()
+            elif message.type == "shutdown":
+                return
+
+
+def answer(request: protocol.Message, send: Send, cancelled: threading.Event) -> None:
+    try:
+        job(request, send, cancelled)
+    except EngineError as error:
+        send(protocol.failure(error))
+    except Cancelled:
+        send(protocol.Message("cancelled"))
+
+
+def leave_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+    try:
+        serve(sys.argv[sys.argv.index("--address") + 1])
+    except protocol.Disconnected:
+        pass  # Blender closed the connection
+    os._exit(0)

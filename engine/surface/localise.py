@@ -176,10 +176,10 @@ def _crossing_corners(values: Values) -> Flags:
 def _doubtful_cells(values: Values, allowed: Flags, nodes: int) -> Flags:
     """(X, Y, Z) bool, cells named by their lowest corner, to be refined although interpolation finds nothing.
 
-    nodes: a side of the cube at the next level. While it is coarse: cells that come within MARGIN of 0.5, and
-    the columns of the silhouette (allowed, (X, Y)) in which nothing was found, for there is something thin. Its
-    widened rim, which eroding leaves out, is empty by rights; and a silhouette that is empty for the most part
-    is none.
+    nodes: a side of the cube at the next level. While it is coarse: cells that come within MARGIN of 0.5,
+    and the columns of the silhouette (allowed, (X, Y)) in which nothing was found, for there is something
+    thin. Its widened rim, which eroding leaves out, is empty by rights; and a silhouette that is empty for
+    the most part is none.
     """
     if nodes > HINTED:
         return np.zeros(values.shape, dtype=np.bool_)

@@ -9,20 +9,22 @@ from hypothesis.extra.numpy import arrays
 
 from engine import space
 
-POINTS = arrays(np.float64, st.tuples(st.integers(1, 5), st.just(3)), elements=st.floats(-3, 3, width=32))
-PIXELS = arrays(np.float64, st.tuples(st.integers(1, 5), st.just(2)), elements=st.floats(-4000, 4000, width=32))
+COUNTS = st.integers(1, 5)
+POINTS = arrays(np.float64, st.tuples(COUNTS, st.just(3)), elements=st.floats(-3, 3, width=32))
+PIXELS = arrays(np.float64, st.tuples(COUNTS, st.just(2)), elements=st.floats(-4000, 4000, width=32))
 SIDES = st.integers(2, 4096)
 
 
 @given(POINTS, st.integers(1, 16))
 def test_grid_and_camera_are_inverse(points, blocks):
     resolution = 32 * blocks
-    np.testing.assert_allclose(space.grid_to_camera(space.camera_to_grid(points, resolution), resolution), points,
-                               atol=1e-12)
+    back = space.grid_to_camera(space.camera_to_grid(points, resolution), resolution)
+    np.testing.assert_allclose(back, points, atol=1e-12)
 
 
 def test_grid_nodes_lie_as_the_method_says():
-    np.testing.assert_array_equal(space.grid_to_camera(np.array([0, 64, 127]), 128), [-1.0, 0.0, -1.0 + 254 / 128])
+    nodes = np.array([0, 64, 127])
+    np.testing.assert_array_equal(space.grid_to_camera(nodes, 128), [-1.0, 0.0, -1.0 + 254 / 128])
 
 
 @given(POINTS)
@@ -49,7 +51,8 @@ def test_axes_point_where_the_frames_say():
 
 @given(PIXELS, SIDES)
 def test_image_and_texel_are_inverse(plane, side):
-    np.testing.assert_allclose(space.texel_to_image(space.image_to_texel(plane, side), side), plane, atol=1e-8)
+    back = space.texel_to_image(space.image_to_texel(plane, side), side)
+    np.testing.assert_allclose(back, plane, atol=1e-8)
 
 
 def test_texels_are_those_of_aligned_corners():

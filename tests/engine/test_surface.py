@@ -68,7 +68,7 @@ def dense_mesh(function, columns):
     return grid_to_camera(vertices - 1.0, resolution), faces
 
 
-@pytest.mark.parametrize(("function", "columns"), [
+@pytest.mark.parametrize("function, columns", [
     (ball, all_columns), (ball, disc_columns), (two_balls, all_columns), (two_balls, disc_columns),
     (caped_ball, all_columns), (caped_ball, disc_columns), (lone_sheet, disc_columns),
     (crowded, all_columns), (crowded, disc_columns),
@@ -170,7 +170,8 @@ def field_of(function, resolution=96):
 
 def test_specks_and_hollows_go_and_a_second_piece_stays():
     def body(points):
-        solid = np.minimum(sphere(points, radius=0.5), sphere(points, (0.75, 0.6, 0), 0.15))  # body, a lost hand
+        lost_hand = sphere(points, (0.75, 0.6, 0), 0.15)
+        solid = np.minimum(sphere(points, radius=0.5), lost_hand)
         hollow = np.maximum(solid, -sphere(points, radius=0.3))
         return soft(np.minimum(hollow, sphere(points, (-0.8, -0.8, 0.8), 0.04)))
 

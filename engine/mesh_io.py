@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write a reconstruction as OBJ, PLY, GLB or STL.
+
+Axes are those that each format's users expect: OBJ and GLB are y-up with the person facing +z (glTF's rule),
+PLY and STL keep Blender's z-up. Units are metres throughout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import EngineError
+from .space import blender_to_y_up
+from .surface.isosurface import vertex_normals
+
+FLOAT, USHORT, UINT = 5126, 5123, 5125  # glTF component types
+ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
+
+
+class ColouredMesh(Protocol):
+    """vertices (V, 3) float32 Blender metres; faces (F, 3) int32; colors (V, 4) uint8 sRGB with alpha."""
+
+    @property
+    def vertices(self) -> NDArray[np.float32]: ...
+    @property
+    def faces(self) -> NDArray[np.int32]: ...
+    @property
+    def colors(self) -> NDArray[np.uint8]: ...
+
+
+def write_mesh(mesh: ColouredMesh, path: str | os.PathLike[str]) -> None:
+    """Write mesh to path, the format by its suffix. The file appears whole or not at all.
+
+    Raises EngineError bad_settings for an unknown suffix, io when it cannot be written.
+    """
+    target = Path(path)
+    encode = FORMATS.get(target.suffix.lower())
+    if encode is None:
+        text = f"{target.name!r} does not end in a known mesh format."
+        raise EngineError("bad_settings", text, f"End it in one of {', '.join(FORMATS)}.")
+    data = encode(mesh)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        text = f"{str(target)!r} cannot be written ({error.strerror})."
+        raise EngineError("io", text, "Choose a folder that exists and that you may write to.") from error
+
+
+def encode_obj(mesh: ColouredMesh) -> bytes:
+    """Wavefront OBJ, "v x y z r g b" with sRGB colours in 0..1, as Blender and MeshLab read it."""
+    rows = np.hstack([blender_to_y_up(mesh.vertices), mesh.colors[:, :3] / 255.0])
+    vertices = ("v %.6f %.6f %.6f %.4f %.4f %.4f\n" * len(rows)) % tuple(rows.ravel().tolist())
+    faces = ("f %d %d %d\n" * len(mesh.faces)) % tuple((mesh.faces + 1).ravel().tolist())
+    return ("# metres, y up, facing +z\n" + vertices + "s 1\n" + faces).encode("ascii")
+
+
+def encode_ply(mesh: ColouredMesh) -> bytes:
+    """Binary little-endian PLY with 8-bit sRGB vertex colours."""
+    header = "\n".join([
+        "ply", "format binary_little_endian 1.0", "comment metres, z up",
+        f"element vertex {len(mesh.vertices)}",
+        *(f"property float {name}" for name in "xyz"),
+        *(f"property uchar {name}" for name in ("red", "green", "blue", "alpha")),
+        f"element face {len(mesh.faces)}", "property list uchar int vertex_indices", "end_header", "",
+    ])
+    vertices = np.empty(len(mesh.vertices), dtype=[("position", "<f4", 3), ("colour", "u1", 4)])
+    vertices["position"], vertices["colour"] = mesh.vertices, mesh.colors
+    faces = np.empty(len(mesh.faces), dtype=[("count", "u1"), ("corner", "<i4", 3)])
+    faces["count"], faces["corner"] = 3, mesh.faces
+    return header.encode("ascii") + vertices.tobytes() + faces.tobytes()
+
+
+def encode_stl(mesh: ColouredMesh) -> bytes:
+    """Binary STL; the format has no colours."""
+    corners = mesh.vertices[mesh.faces].astype(np.float64)
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    rows = np.zeros(len(corners), dtype=[("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("unused", "<u2")])
+    rows["normal"] = np.divide(normals, length, out=np.zeros_like(normals), where=length > 0)
+    rows["corners"] = corners
+    return b"metres, z up".ljust(80) + struct.pack("<I", len(rows)) + rows.tobytes()
+
+
+def encode_glb(mesh: ColouredMesh) -> bytes:
+    """Binary glTF 2.0 with normals, linear 16-bit COLOR_0 and a rough, non-metallic material."""
+    vertices = blender_to_y_up(mesh.vertices).astype("<f4")
+    arrays: list[tuple[NDArray[Any], int, str, int]] = [  # data, component type, element type, target
+        (vertices, FLOAT, "VEC3", ARRAY_BUFFER),
+        (_glb_normals(mesh), FLOAT, "VEC3", ARRAY_BUFFER),
+        (_linear16(mesh.colors), USHORT, "VEC4", ARRAY_BUFFER),
+        (mesh.faces.astype("<u4").ravel(), UINT, "SCALAR", ELEMENT_ARRAY_BUFFER),
+    ]
+    views: list[dict[str, Any]] = []
+    accessors: list[dict[str, Any]] = []
+    offset = 0
+    for number, (array, component, element, target) in enumerate(arrays):
+        views.append({"buffer": 0, "byteOffset": offset, "byteLength": array.nbytes, "target": target})
+        accessors.append(
+            {"bufferView": number, "componentType": component, "count": len(array), "type": element})
+        offset += array.nbytes  # every element is a multiple of 4 bytes long, so all stay aligned
+    accessors[0]["min"] = vertices.min(axis=0).tolist()
+    accessors[0]["max"] = vertices.max(axis=0).tolist()
+    accessors[2]["normalized"] = True
+    primitive = {"attributes": {"POSITION": 0, "NORMAL": 1, "COLOR_0": 2}, "indices": 3, "material": 0}
+    surface = {"metallicFactor": 0.0, "roughnessFactor": 0.9}
+    document = {
+        "asset": {"version": "2.0", "generator": "PIFuHD for Blender"},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0, "name": "Person"}],
+        "meshes": [{"name": "Person", "primitives": [primitive]}],
+        "materials": [{"name": "Photo", "pbrMetallicRoughness": surface}],
+        "accessors": accessors,
+        "bufferViews": views,
+        "buffers": [{"byteLength": offset}],
+    }
+    text = json.dumps(document, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 4)
+    binary = b"".join(array.tobytes() for array, *_ in arrays)
+    chunks = struct.pack("<I4s", len(text), b"JSON") + text
+    chunks += struct.pack("<I4s", len(binary), b"BIN\0") + binary
+    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+
+def _glb_normals(mesh: ColouredMesh) -> NDArray[Any]:
+    normals = blender_to_y_up(vertex_normals(mesh.vertices, mesh.faces))
+    normals[~normals.any(axis=1)] = (0.0, 1.0, 0.0)  # glTF wants unit vectors, also where there is no area
+    return normals.astype("<f4")
+
+
+def _linear16(colors: NDArray[np.uint8]) -> NDArray[Any]:
+    """sRGB bytes to linear 16 bit; 8 bit would show steps in the shadows. Alpha is linear already."""
+    value = np.arange(256) / 255.0
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    result = np.round(linear * 65535.0).astype("<u2")[colors]
+    result[:, 3] = colors[:, 3].astype("<u2") * 257
+    return result
+
+
+FORMATS: dict[str, Callable[[ColouredMesh], bytes]] = {
+    ".obj": encode_obj, ".ply": encode_ply, ".glb": encode_glb, ".stl": encode_stl,
+}

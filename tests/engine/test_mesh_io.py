@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is written is what an independent reader reads, and it appears whole or not at all."""
+
+import json
+import os
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import trimesh
+
+from engine.errors import EngineError
+from engine.mesh_io import FORMATS, write_mesh
+from engine.surface.isosurface import signed_volume
+
+
+@dataclass(frozen=True)
+class Mesh:
+    vertices: np.ndarray
+    faces: np.ndarray
+    colors: np.ndarray
+
+
+@pytest.fixture
+def mesh():
+    """A box 0.5 x 0.3 x 1.8 m on the floor, a nose toward -Y, every vertex of its own colour."""
+    box = trimesh.creation.box((0.5, 0.3, 1.8))
+    vertices = (box.vertices + [0, 0, 0.9]).astype(np.float32)
+    vertices[np.argmax(vertices @ [-1, -2, 4])] += np.array([0, -0.2, 0], dtype=np.float32)
+    colors = np.full((8, 4), 255, dtype=np.uint8)
+    colors[:, :3] = np.random.default_rng(3).integers(0, 256, (8, 3))
+    return Mesh(vertices, box.faces.astype(np.int32), colors)
+
+
+def y_up(vertices):
+    return vertices[:, [0, 2, 1]] * np.array([1, 1, -1])
+
+
+def test_obj(mesh, tmp_path):
+    write_mesh(mesh, tmp_path / "a.obj")
+    read = trimesh.load(tmp_path / "a.obj", process=False)
+    np.testing.assert_allclose(read.vertices, y_up(mesh.vertices), atol=1e-6)
+    np.testing.assert_array_equal(read.faces, mesh.faces)
+    line = (tmp_path / "a.obj").read_text().splitlines()[1].split()
+    np.testing.assert_allclose([float(word) * 255 for word in line[4:]], mesh.colors[0, :3], atol=0.05)
+
+
+def test_ply(mesh, tmp_path):
+    write_mesh(mesh, tmp_path / "a.ply")
+    read = trimesh.load(tmp_path / "a.ply", process=False)
+    np.testing.assert_array_equal(read.vertices, mesh.vertices)
+    np.testing.assert_array_equal(read.faces, mesh.faces)
+    np.testing.assert_array_equal(read.visual.vertex_colors, mesh.colors)
+
+
+def test_stl(mesh, tmp_path):
+    write_mesh(mesh, tmp_path / "a.stl")
+    read = trimesh.load(tmp_path / "a.stl", process=False)
+    np.testing.assert_array_equal(read.triangles, mesh.vertices[mesh.faces])
+    assert signed_volume(mesh.vertices, mesh.faces) > 0
+    assert (np.einsum("ij,ij->i", read.face_normals, read.triangles_center - read.centroid) > 0).all()
+
+
+def read_glb(path):
+    data = path.read_bytes()
+    magic, version, length = struct.unpack_from("<4sII", data)
+    assert (magic, version, length) == (b"glTF", 2, len(data))
+    size, kind = struct.unpack_from("<I4s", data, 12)
+    assert kind == b"JSON"
+    assert size % 4 == 0
+    document = json.loads(data[20 : 20 + size])
+    size_binary, kind = struct.unpack_from("<I4s", data, 20 + size)
+    assert kind == b"BIN\0"
+    assert size_binary % 4 == 0
+    assert size_binary == document["buffers"][0]["byteLength"]
+    binary = data[28 + size :]
+    arrays = []
+    for accessor in document["accessors"]:
+        view = document["bufferViews"][accessor["bufferView"]]
+        kind = {5126: "<f4", 5123: "<u2", 5125: "<u4"}[accessor["componentType"]]
+        raw = np.frombuffer(binary[view["byteOffset"] :][: view["byteLength"]], kind)
+        arrays.append(raw.reshape(accessor["count"], -1))
+    return document, arrays
+
+
+def test_glb(mesh, tmp_path):
+    write_mesh(mesh, tmp_path / "a.glb")
+    document, (positions, normals, colours, faces) = read_glb(tmp_path / "a.glb")
+    np.testing.assert_array_equal(positions, y_up(mesh.vertices))
+    np.testing.assert_array_equal(faces.reshape(-1, 3), mesh.faces)
+    assert document["accessors"][0]["max"] == positions.max(axis=0).tolist()
+    np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-6)
+    value = mesh.colors[:, :3] / 255
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    np.testing.assert_allclose(colours[:, :3] / 65535, linear, atol=1e-5)
+    assert (colours[:, 3] == 65535).all()
+    read = trimesh.load(tmp_path / "a.glb", process=False, force="mesh")
+    np.testing.assert_allclose(read.vertices, y_up(mesh.vertices), atol=1e-6)
+    assert read.volume > 0
+
+
+@pytest.mark.parametrize("suffix", [".obj", ".glb"])
+def test_the_person_faces_plus_z_where_y_is_up(mesh, tmp_path, suffix):
+    write_mesh(mesh, tmp_path / f"a{suffix}")
+    read = trimesh.load(tmp_path / f"a{suffix}", process=False, force="mesh")
+    low, high = read.bounds
+    assert high[2] == pytest.approx(0.35)  # the nose
+    assert low[2] == pytest.approx(-0.15)
+    assert (low[1], high[1]) == (pytest.approx(0), pytest.approx(1.8))
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_the_same_mesh_gives_the_same_bytes(mesh, tmp_path, suffix):
+    write_mesh(mesh, tmp_path / f"a{suffix}")
+    write_mesh(mesh, tmp_path / f"b{suffix.upper()}")
+    assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix.upper()}").read_bytes()
+
+
+def test_unknown_suffixes_are_named(mesh, tmp_path):
+    for name in ("a.fbx", "a"):
+        with pytest.raises(EngineError) as caught:
+            write_mesh(mesh, tmp_path / name)
+        assert caught.value.code == "bad_settings"
+        assert ".glb" in caught.value.hint
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_scraps(mesh, tmp_path, monkeypatch):
+    target = tmp_path / "a.ply"
+    target.write_bytes(b"old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(EngineError) as caught:
+        write_mesh(mesh, target)
+    assert caught.value.code == "io"
+    assert "No space" in caught.value.text
+    assert os.listdir(tmp_path) == ["a.ply"]
+    assert target.read_bytes() == b"old"
+
+
+def test_a_missing_folder_is_named(mesh, tmp_path):
+    with pytest.raises(EngineError) as caught:
+        write_mesh(mesh, tmp_path / "none" / "a.ply")
+    assert caught.value.code == "io"

@@ -152,12 +152,6 @@ def _reconstruct(chosen: argparse.Namespace) -> int:
         progress("transfer", 0, 1, "file")
         load_part(".mesh_io").write_mesh(result, output)
         progress("transfer", 1, 1, "file")
-    except OSError as error:
-        raise EngineError(
-            "io",
-            f"{output} cannot be written: {error.strerror or error}.",
-            "Free some space or choose another place.",
-        ) from error
     finally:
         signal.signal(signal.SIGINT, before)
         progress.finish()

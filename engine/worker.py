@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the server and the command line both need around the pipeline: the device, the weights kept between
-jobs.
-"""
+"""What the server and the command line need around the pipeline: parts loaded late, weights kept."""
 
 from __future__ import annotations
 
@@ -19,6 +17,8 @@ import numpy.typing as npt
 from .errors import EngineError, ProgressCallback
 
 if TYPE_CHECKING:
+    import torch
+
     from .pipeline import Reconstruction
     from .weights import LoadedWeights
 
@@ -36,12 +36,12 @@ class Worker:
         """Versions, the device that "auto" means, and the preset and card of the default weights.
         JSON-able.
         """
-        torch = load_part("torch")
-        weights = self._weights(load_part(".weights").DEFAULT_WEIGHTS, choose_device("auto"))
+        device = load_part(".pipeline").choose_device("auto")
+        weights = self._weights(load_part(".weights").DEFAULT_WEIGHTS, device)
         return {
             "python": platform.python_version(),
-            "torch": torch.__version__,
-            "device": choose_device("auto"),
+            "torch": str(load_part("torch").__version__),
+            "device": device.type,
             "weights": {
                 "preset": weights.preset.name,
                 "sha256": weights.sha256,
@@ -60,16 +60,16 @@ class Worker:
         pipeline = load_part(".pipeline")
         checked = pipeline.Settings.from_dict(settings)
         path = Path(checked.weights) if checked.weights else load_part(".weights").DEFAULT_WEIGHTS
-        weights = self._weights(path, choose_device(checked.device))
+        weights = self._weights(path, pipeline.choose_device(checked.device))
         progress("weights", 1, 1, "file")
         pixels = load_part(".photo").load_photo(image) if isinstance(image, bytes) else image
         result: Reconstruction = pipeline.reconstruct(pixels, weights, checked, progress)
         return result
 
-    def _weights(self, path: Path, device: str) -> LoadedWeights:
+    def _weights(self, path: Path, device: torch.device) -> LoadedWeights:
         try:
             status = path.stat()
-            wanted: tuple[object, ...] = (str(path), device, status.st_mtime_ns, status.st_size)
+            wanted: tuple[object, ...] = (str(path), device.type, status.st_mtime_ns, status.st_size)
         except OSError:
             wanted = ()  # load_weights says what is wrong with it
         if not wanted or wanted != self._loaded_from or self._loaded is None:
@@ -77,23 +77,6 @@ class Worker:
             self._loaded = load_part(".weights").load_weights(path, device=device)
             self._loaded_from = wanted
         return self._loaded
-
-
-def choose_device(name: str) -> str:
-    """The device for "auto", "cpu", "cuda" or "mps". Raises EngineError("bad_settings") for one that is not
-    here.
-    """
-    torch = load_part("torch")
-    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        return next(device for device, here in present.items() if here)
-    if not present.get(name, False):
-        raise EngineError(
-            "bad_settings",
-            f"This computer has no device {name!r} that PyTorch can use.",
-            "Choose the device auto.",
-        )
-    return name
 
 
 def check_installed() -> None:

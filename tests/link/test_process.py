@@ -132,7 +132,7 @@ def test_stop_does_not_wait_for_an_engine_that_does_not_answer(make_engine):
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    "changes, reason",
     [
         ({"python": "/nonexistent/python"}, "No such file"),
         ({"python": __file__}, "Permission denied"),
@@ -191,7 +191,7 @@ def test_an_engine_of_an_old_version_is_ended_and_both_versions_named(make_engin
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "how"),
+    "behaviour, how",
     [
         ("crash", "exited with code 3; its last line was: Segmentation fault of a driver"),
         ("killed", "SIGKILL"),
@@ -385,7 +385,7 @@ def test_the_engine_exits_when_asked_to_shut_down(package_folder, private):
 
 
 @pytest.mark.parametrize(
-    ("mode", "key", "reason"),
+    "mode, key, reason",
     [
         (0o755, "00" * 32, "not a folder that only you can open"),
         (0o700, "00" * 31, "holds no key"),

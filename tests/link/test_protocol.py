@@ -143,7 +143,7 @@ def refused_while_sending(ends, size):
     return caught.value.text
 
 
-@pytest.mark.parametrize(("size", "reason"), [(3, "3 bytes instead of 4"), (5, "allowed 4 bytes")])
+@pytest.mark.parametrize("size, reason", [(3, "3 bytes instead of 4"), (5, "allowed 4 bytes")])
 def test_an_array_of_another_size_than_announced_is_refused(ends, size, reason):
     header = {"type": "reconstruct", "settings": {}, "arrays": [described("encoded", "uint8", 4)]}
     assert reason in refused(ends, header, bytes(size))
@@ -199,8 +199,7 @@ def test_a_peer_that_is_gone_is_told_from_one_that_errs(ends):
     with pytest.raises(Disconnected):
         protocol.receive(here)
     with pytest.raises(Disconnected):
-        for _ in range(1000):  # until the socket notices
-            protocol.send(here, Message("cancel"))
+        protocol.send(here, Message("cancel"))
 
 
 json_values = st.recursive(
@@ -221,14 +220,14 @@ def test_no_header_does_anything_but_arrive_or_be_refused(data):
     with here, there:
         here.send_bytes(data)
         here.close()
+        outcome = "arrived"
         try:
-            message = protocol.receive(there)
+            protocol.receive(there)
         except EngineError as error:
-            assert error.code == "protocol"
+            outcome = error.code
         except Disconnected:
-            pass  # it announced an array that never came
-        else:
-            assert message.type in protocol.FIELDS
+            outcome = "announced an array that never came"
+        assert outcome in ("arrived", "protocol", "announced an array that never came")
 
 
 @settings(max_examples=50, deadline=None)

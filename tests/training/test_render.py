@@ -171,6 +171,16 @@ def test_a_light_from_the_right_lights_the_right() -> None:
     assert view.colour[:, 32, 46].mean() > view.colour[:, 32, 18].mean() + 0.1
 
 
+def test_the_exposure_lifts_dark_people_without_making_them_bright() -> None:
+    tones = [
+        render(person(sphere(0.7), albedo=albedo), Camera(0.0, 1.0, (0, 0)), 32, light(), 1).colour[0, 16, 16]
+        for albedo in (0.1, 0.2, 0.5, 0.9)
+    ]
+    assert tones == sorted(tones)
+    assert tones[0] > 0.08, "exposure 0.5 alone would leave 0.06"
+    assert tones[0] < 0.12
+
+
 def test_what_stands_in_the_light_casts_a_shadow() -> None:
     wall, post = box((-0.8, -0.8, -0.2), (0.8, 0.8, 0.0)), box((-0.1, -0.8, 0.3), (0.0, 0.8, 0.4))
     camera = Camera(0.0, 1.0, (0, 0))

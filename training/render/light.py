@@ -33,9 +33,9 @@ class Light:
 
     environment (9, 3) float32: spherical-harmonic coefficients of the incoming radiance; key_direction (3,)
     float32 unit, towards the light; key_colour (3,) float32; wrap in [0, 1): how far the key light reaches
-    round the edge (a large lamp); shadow_radius: softness of its shadow in camera units; occlusion in [0,
-    1]: strength of ambient occlusion; exposure: the mean light on the person after automatic exposure (1 =
-    a white wall facing it is white).
+    round the edge (a large lamp); shadow_radius: softness of its shadow in camera units; occlusion in
+    [0, 1]: strength of ambient occlusion; exposure: the mean light on a person of middling albedo after
+    automatic exposure (1 = a white wall facing it is white).
     """
 
     environment: Tensor
@@ -112,7 +112,7 @@ def random_light(rng: np.random.Generator) -> Light:
         wrap=0.0 if kind == "sun" else float(rng.uniform(0, 0.4)),
         shadow_radius=float(radius),
         occlusion=float(rng.uniform(0.7, 1.0)),
-        exposure=float(rng.uniform(0.55, 1.0)),
+        exposure=float(rng.uniform(0.6, 1.1)),
     )
 
 
@@ -214,7 +214,9 @@ def shade(
     received = irradiance(normals, light.environment.to(device)) * open_sky + colour * direct
     if not bool(covered.any()):
         return torch.zeros_like(albedo)
-    gain = light.exposure / received[covered].mean().clamp(min=1e-4)
+    # a camera meters what it sees: it opens for dark skin and clothes, though not all the way to mid-grey
+    metered = ((0.2 / albedo[covered].mean().clamp(min=1e-3)) ** 0.4).clamp(0.75, 1.8)
+    gain = light.exposure * metered / received[covered].mean().clamp(min=1e-4)
     half = functional.normalize(towards + towards.new_tensor([0.0, 0.0, 1.0]), dim=0)
     shine = (normals @ half).clamp(min=0) ** (2 ** (3 + 5 * gloss)) * lit * (cosine[..., 0] > 0)
     rim = (1 - normals[..., 2].clamp(0, 1)) ** 5 * 0.25

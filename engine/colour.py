@@ -23,6 +23,7 @@ OWN_TOLERANCE = 3.0  # grid cells: how far a vertex may lie behind the front-mos
 NEAR_TOLERANCE = 0.05  # camera units: behind a neighbouring pixel's surface by more, its colour bleeds in
 STEPS = 300  # conjugate gradient steps at most; a body of 77,000 vertices takes about 70
 PRECISION = 0.003  # of an 8-bit step, root mean square: how far a vertex may be off its neighbours' mean
+UPRIGHT = 0.15  # of a level edge: what an upright one passes on
 UNSEEN = 128.0  # grey, for a surface of which nothing is seen
 
 
@@ -41,7 +42,7 @@ def colour_vertices(
         if not (seen > 0.0).any():
             return np.full((len(vertices), 3), round(UNSEEN), dtype=np.uint8)
         seen = seen / seen.max()
-    continued = _continue(sampled, seen >= 1.0, edge_graph(faces, len(vertices)))
+    continued = _continue(sampled, seen >= 1.0, _ties(vertices, faces))
     blended = seen[:, None] * sampled + (1.0 - seen[:, None]) * continued
     return np.round(np.clip(blended, 0.0, 255.0)).astype(np.uint8)
 
@@ -92,9 +93,20 @@ def _sample(photo: NDArray[np.uint8], vertices: Vertices, network_side: int) -> 
     return np.asarray(upper * (1.0 - ty) + lower * ty)
 
 
+def _ties(vertices: Vertices, faces: Faces) -> csr_array:
+    """The edge graph, weighted: an upright edge ties its ends UPRIGHT times as much as a level one. What a
+    standing person wears changes with height, so a belt line goes on around the back."""
+    graph = edge_graph(faces, len(vertices))
+    start, end = np.repeat(np.arange(len(vertices)), np.diff(graph.indptr)), graph.indices
+    edge = vertices[end].astype(np.float64) - vertices[start]
+    length = np.maximum((edge**2).sum(axis=1), 1e-20)
+    graph.data = 1.0 - (1.0 - UPRIGHT) * edge[:, 1] ** 2 / length
+    return graph
+
+
 def _continue(colours: NDArray[np.float64], seen: NDArray[np.bool_], graph: csr_array) -> NDArray[np.float64]:
-    """Colours where not seen: each the mean of its neighbours (the graph's Laplace equation), seen ones
-    fixed.
+    """Colours where not seen: each the weighted mean of its neighbours (Laplace's equation), seen
+    ones fixed.
 
     The back of a head is bounded by the hair around the silhouette, so it becomes hair; mirroring the photo
     would put the face there. Starts from the nearest seen vertex, then conjugate gradients.

@@ -108,6 +108,17 @@ def test_between_two_colours_the_hidden_side_blends_smoothly():
     assert edges.max() < 8
 
 
+def test_a_belt_line_stays_a_line_on_the_back():
+    _, y = plane_grid(PHOTO)
+    photo = np.zeros((PHOTO, PHOTO, 3), dtype=np.uint8)
+    photo[..., 0] = np.where(y < 0, 220, 40)
+    vertices, faces = mesh_of(ball)
+    red = colour_vertices(vertices, faces, photo, head()[1], RESOLUTION)[:, 0].astype(float)
+    back = vertices[:, 2] < -0.4
+    assert red[back & (vertices[:, 1] > 0.2)].mean() > 170  # 160 with all edges alike
+    assert red[back & (vertices[:, 1] < -0.2)].mean() < 102  # 115
+
+
 def test_a_part_of_which_nothing_is_seen_gets_the_mean_and_nothing_seen_gets_grey():
     def behind(points):
         hidden = np.linalg.norm(points - np.array([0, 0, -0.7]), axis=1) - 0.2

@@ -93,7 +93,8 @@ def test_a_person_stands_on_the_floor_in_its_colours():
     assert (result.colors[:, 3] == 255).all()
     colours = result.colors[:, :3].astype(int)
     above, below = result.vertices[:, 2] > 1.1, result.vertices[:, 2] < 0.9
-    front = result.vertices[:, 1] < low[1] + 0.01
+    x, y, z = (result.vertices - low).T
+    front = (y < 0.01) & (x > 0.15) & (x < 0.45) & (z > 0.15) & (z < 1.85)  # clear of the mask's rim
     np.testing.assert_allclose(colours[front & above], [SHIRT] * int((front & above).sum()), atol=2)
     np.testing.assert_allclose(colours[front & below], [TROUSERS] * int((front & below).sum()), atol=2)
     assert np.abs(colours[above] - SHIRT).max(axis=1).mean() < 20  # behind, the two mix near the belt
@@ -197,7 +198,7 @@ def test_a_box_around_nobody_is_named():
 
 @pytest.mark.parametrize("error", [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"),
-    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
     MemoryError(),
 ])
 def test_running_out_of_memory_is_named(error, monkeypatch):
@@ -232,8 +233,8 @@ def test_settings_come_from_plain_values():
 
 
 @pytest.mark.parametrize("values", [
-    {"resolution": 32}, {"resolution": 544}, {"resolution": 250}, {"resolution": 256.0}, {"resolution": "256"},
-    {"resolution": True}, {"height": 0.05}, {"height": 11}, {"height": float("nan")}, {"height": "2"},
+    {"resolution": 32}, {"resolution": 544}, {"resolution": 250}, {"resolution": 256.0},
+    {"resolution": "256"}, {"resolution": True}, {"height": 0.05}, {"height": 11}, {"height": float("nan")}, {"height": "2"},
     {"smooth": -1}, {"smooth": 51}, {"smooth": 1.5}, {"colour": 1}, {"weights": 3}, {"device": "tpu"},
     {"device": ["cpu"]}, {"box": [1, 2, 3]}, {"box": [5, 2, 3, 4]}, {"box": [1, 2, 3, float("inf")]},
     {"box": "whole"}, {"quality": 3},

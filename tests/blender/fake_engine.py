@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An engine without torch, for the extension's tests: it replaces `engine/__main__.py` beside the real link.
 
-It speaks the real protocol with the real code. At each job it reads how to behave from `mode.txt` in the folder
-that holds the package:
+It speaks the real protocol with the real code. At each job it reads how to behave from `mode.txt` beside its
+package:
 
-ok; slow (20 s of progress, stops when cancelled); deaf (falls silent for a minute, ignores cancel); no_person;
-out_of_memory; crash (dies in the middle); bad_mesh (a face beyond the vertices); refuse (ends before it
-listens); late (listens after 3 s). A photo whose bytes hold "nobody" gives no_person in every mode.
+ok; slow (20 s of progress, stops when cancelled); deaf (falls silent for a minute, ignores cancel);
+no_person; out_of_memory; crash (dies in the middle); bad_mesh (a face beyond the vertices); refuse (ends
+before it listens); late (listens after 3 s). A photo whose bytes hold "nobody" gives no_person in every mode.
 
 The mesh is a box, 0.6 x 0.4 x height metres, feet on z = 0, front red, the rest blue.
 """

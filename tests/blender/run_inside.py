@@ -5,7 +5,7 @@
     blender -b --factory-startup --python run_inside.py -- PYTEST_ARGUMENTS
 
 PIFUHD_ZIP: the zip. BLENDER_USER_RESOURCES: the user folder; a real Blender reads it at its start, so there
-it must be set; for a bpy module a temporary one is made where it is not. PIFUHD_SITE: a folder to import pytest
+it must be set; a bpy module gets a temporary one where it is not. PIFUHD_SITE: a folder to import pytest
 from, for a Blender that has none. Exit code: pytest's.
 """
 

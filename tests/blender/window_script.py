@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs inside a windowed Blender, driven by its timers, and plays a user: see test_window.py.
+
+    blender --python window_script.py -- FOLDER
+
+Copies the screen to FOLDER/<name>.xwd at each step of interest and writes what it saw to FOLDER/seen.json. At the
+end it quits Blender in the middle of a job.
+"""
+
+import importlib
+import json
+import os
+import shutil
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import bpy
+
+FOLDER = Path(sys.argv[sys.argv.index("--") + 1])
+PACKAGE = "bl_ext.user_default.pifuhd_blender"
+jobs = importlib.import_module(f"{PACKAGE}.jobs")
+seen = {}
+
+
+def window():
+    return bpy.context.window_manager.windows[0]
+
+
+def view():
+    return next(area for area in window().screen.areas if area.type == 'VIEW_3D')
+
+
+def region(kind):
+    return next(region for region in view().regions if region.type == kind)
+
+
+def in_view():
+    return bpy.context.temp_override(window=window(), area=view(), region=region('WINDOW'))
+
+
+def shot(name):
+    shutil.copyfile(os.environ["FRAMEBUFFER"], FOLDER / f"{name}.xwd")
+
+
+def set_mode(mode):
+    (Path(jobs.__file__).parent / "mode.txt").write_text(mode, encoding="utf-8")
+
+
+def start():
+    with in_view():
+        return sorted(bpy.ops.pifuhd.reconstruct('INVOKE_DEFAULT'))
+
+
+def choose_photo():
+    bpy.context.scene.pifuhd.image = bpy.data.images.load(str(FOLDER / "ada.png"))
+
+
+def until(condition, seconds=30.0):
+    """Steps of the script until the condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("it did not happen in time")
+        yield 0.05
+
+
+def user():
+    bpy.context.preferences.view.show_splash = False
+    for item in list(bpy.data.objects):
+        bpy.data.objects.remove(item)
+    choose_photo()
+    view().spaces.active.show_region_ui = True
+    yield 1.0
+    region('UI').active_panel_category = "PIFuHD"
+    seen["tab"] = region('UI').active_panel_category
+    for area in window().screen.areas:
+        area.tag_redraw()
+    yield 1.5
+    shot("idle")
+    seen["sidebar"] = [region('UI').x, region('UI').y, region('UI').width, region('UI').height]
+    with in_view():
+        bpy.ops.ed.undo_push(message="before")
+
+    # A job that the operator starts goes on by itself, on timers, while this script only looks.
+    set_mode("slow")
+    began = time.monotonic()
+    seen["started"] = start()
+    seen["seconds to start"] = time.monotonic() - began
+    job = jobs.current()
+    yield from until(lambda: job.fraction > 0.15)
+    yield 0.5
+    seen["early"] = job.fraction
+    shot("early")
+    yield from until(lambda: job.fraction > 0.5)
+    yield 0.5
+    seen["late"] = job.fraction
+    shot("late")
+
+    seen["cancel"] = sorted(bpy.ops.pifuhd.cancel())
+    began = time.monotonic()
+    yield from until(lambda: jobs.current() is None)
+    seen["seconds to cancel"] = time.monotonic() - began
+    seen["after cancel"] = [jobs.notice().text, len(bpy.data.objects)]
+    yield 0.5
+    shot("cancelled")
+
+    # One that ends well: an object, taken back by one undo and brought back by redo.
+    set_mode("ok")
+    start()
+    yield from until(lambda: jobs.current() is None)
+    seen["objects"] = [item.name for item in bpy.data.objects]
+    seen["active"] = bpy.context.view_layer.objects.active.name
+    with in_view():
+        bpy.ops.view3d.view_all()
+        seen["show colours"] = sorted(bpy.ops.pifuhd.show_colours())
+    seen["color type"] = view().spaces.active.shading.color_type
+    yield 1.5
+    shot("done")
+    with in_view():
+        bpy.ops.ed.undo()
+    seen["after undo"] = [item.name for item in bpy.data.objects]
+    with in_view():
+        bpy.ops.ed.redo()
+    seen["after redo"] = [item.name for item in bpy.data.objects]
+
+    # A failure is shown where the user looks.
+    set_mode("out_of_memory")
+    start()
+    yield from until(lambda: jobs.current() is None)
+    seen["failure"] = [jobs.notice().text, jobs.notice().hint]
+    yield 0.5
+    shot("failed")
+
+    # Another file in the middle of a job.
+    set_mode("slow")
+    start()
+    job = jobs.current()
+    yield from until(lambda: job.fraction > 0.03)
+    bpy.ops.wm.read_homefile()
+    yield from until(lambda: jobs.current() is None)
+    seen["after load"] = jobs.notice().text
+
+    # And the end in the middle of a job.
+    choose_photo()
+    seen["started again"] = start()
+    job = jobs.current()
+    yield from until(lambda: job.fraction > 0.03)
+    seen["quit at"] = job.fraction
+
+
+def write_seen():
+    (FOLDER / "seen.json").write_text(json.dumps(seen, indent=1), encoding="utf-8")
+
+
+script = user()
+
+
+def step():
+    try:
+        return next(script)
+    except StopIteration:
+        write_seen()
+    except BaseException:
+        seen["failed"] = traceback.format_exc()
+        write_seen()
+        shot("script failed")
+    bpy.context.preferences.use_preferences_save = False
+    bpy.ops.wm.quit_blender()
+    return None
+
+
+bpy.app.timers.register(step, first_interval=1.0, persistent=True)

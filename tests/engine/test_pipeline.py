@@ -234,10 +234,10 @@ def test_settings_come_from_plain_values():
 
 @pytest.mark.parametrize("values", [
     {"resolution": 32}, {"resolution": 544}, {"resolution": 250}, {"resolution": 256.0},
-    {"resolution": "256"}, {"resolution": True}, {"height": 0.05}, {"height": 11}, {"height": float("nan")}, {"height": "2"},
-    {"smooth": -1}, {"smooth": 51}, {"smooth": 1.5}, {"colour": 1}, {"weights": 3}, {"device": "tpu"},
-    {"device": ["cpu"]}, {"box": [1, 2, 3]}, {"box": [5, 2, 3, 4]}, {"box": [1, 2, 3, float("inf")]},
-    {"box": "whole"}, {"quality": 3},
+    {"resolution": "256"}, {"resolution": True}, {"height": 0.05}, {"height": 11}, {"height": "2"},
+    {"height": float("nan")}, {"smooth": -1}, {"smooth": 51}, {"smooth": 1.5}, {"colour": 1}, {"weights": 3},
+    {"device": "tpu"}, {"device": ["cpu"]}, {"box": [1, 2, 3]}, {"box": [5, 2, 3, 4]}, {"box": "whole"},
+    {"box": [1, 2, 3, float("inf")]}, {"quality": 3},
 ])
 def test_settings_out_of_range_are_named(values):
     with pytest.raises(EngineError) as caught:

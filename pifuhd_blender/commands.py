@@ -93,7 +93,7 @@ def main(arguments: list[str]) -> int:
             "Choose another folder."
         )
         return 1
-    # Blender's own answer to Ctrl-C is a note first and a kill second; as an exception it reaches the running job.
+    # Blender's own answer to Ctrl-C is a note, then a kill; as an exception it reaches the running job.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # The start-up file's cube would otherwise be in every .blend.
     bpy.data.batch_remove(list(bpy.data.objects))

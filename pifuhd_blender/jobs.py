@@ -243,6 +243,8 @@ def _tick() -> float | None:
     job = _job
     if job is None:
         return None
+    if bpy.app.is_job_running('RENDER'):  # a render reads the data that a finished job would change
+        return TICK
     outcome = job.update()
     if outcome is not None:
         _job = None

@@ -57,7 +57,7 @@ def _draw_notice(context: bpy.types.Context, layout: bpy.types.UILayout) -> None
         return
     box = layout.box()
     _draw_text(context, box, notice.text, 'ERROR' if notice.code else 'INFO')
-    _draw_text(context, box, notice.hint, 'NONE')
+    _draw_text(context, box, notice.hint, 'BLANK1')
     if notice.code == "out_of_memory":
         lower = box.operator("wm.context_set_int", text=f"Set Resolution to {LOWER_RESOLUTION}")
         lower.data_path = "scene.pifuhd.resolution"
@@ -84,12 +84,13 @@ def _draw_engine(context: bpy.types.Context, layout: bpy.types.UILayout, job: jo
         box.label(text="The engine is working.", icon='PLAY')
     elif engine_setup.current() is not None:
         _draw_text(context, box, "The engine is being set up.", 'TIME')
-        _draw_text(context, box, engine_setup.current().last_lines(1)[-1], 'NONE')
+        for line in engine_setup.current().last_lines(1):
+            _draw_text(context, box, line, 'BLANK1')
     elif status.python:
         box.label(text=status.text, icon='CHECKMARK')
     else:
         _draw_text(context, box, status.text, 'ERROR')
-        _draw_text(context, box, status.hint, 'NONE')
+        _draw_text(context, box, status.hint, 'BLANK1')
         box.operator(
             "preferences.addon_show", text="Open Preferences", icon='PREFERENCES'
         ).module = __package__
@@ -101,7 +102,7 @@ def _draw_text(context: bpy.types.Context, layout: bpy.types.UILayout, text: str
     column = layout.column(align=True)
     column.scale_y = 0.8
     for number, line in enumerate(textwrap.wrap(text, max(letters, 16))):
-        column.label(text=line, icon=icon if number == 0 else 'BLANK1' if icon != 'NONE' else 'NONE')
+        column.label(text=line, icon=icon if number == 0 else 'BLANK1')
 
 
 def register() -> None:

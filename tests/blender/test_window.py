@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real Blender with a window on a screen in memory: the tab is drawn, a job runs on timers, cancel and quit work."""
+"""A real Blender in a window on a screen in memory: the tab is drawn, a job ticks, cancel and quit work."""
 
 import json
 import struct
@@ -114,6 +114,15 @@ def test_a_failure_is_shown_in_the_panel(played):
     seen, pictures, *_ = played
     assert seen["failure"] == ["The memory ran out.", "Lower the resolution."]
     assert changed(seen, pictures["done"], pictures["failed"]).sum() > 300
+
+
+def test_the_preferences_are_drawn(played):
+    seen, pictures, printed, *_ = played
+    assert seen["preferences"] == ["FINISHED"]
+    assert (
+        np.abs(pictures["preferences"].astype(int) - pictures["failed"]).max(axis=2).astype(bool).mean() > 0.1
+    )
+    assert "Traceback" not in printed
 
 
 def test_another_file_cancels_the_job(played):

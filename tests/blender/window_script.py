@@ -3,8 +3,8 @@
 
     blender --python window_script.py -- FOLDER
 
-Copies the screen to FOLDER/<name>.xwd at each step of interest and writes what it saw to FOLDER/seen.json. At the
-end it quits Blender in the middle of a job.
+Copies the screen to FOLDER/<name>.xwd at each step of interest and writes what it saw to FOLDER/seen.json. At
+the end it quits Blender in the middle of a job.
 """
 
 import importlib
@@ -67,7 +67,6 @@ def until(condition, seconds=30.0):
 
 
 def user():
-    bpy.context.preferences.view.show_splash = False
     for item in list(bpy.data.objects):
         bpy.data.objects.remove(item)
     choose_photo()
@@ -133,6 +132,10 @@ def user():
     yield 0.5
     shot("failed")
 
+    seen["preferences"] = sorted(bpy.ops.preferences.addon_show(module=PACKAGE))
+    yield 2.0
+    shot("preferences")
+
     # Another file in the middle of a job.
     set_mode("slow")
     start()
@@ -154,6 +157,7 @@ def write_seen():
     (FOLDER / "seen.json").write_text(json.dumps(seen, indent=1), encoding="utf-8")
 
 
+bpy.context.preferences.view.show_splash = False
 script = user()
 
 

@@ -21,8 +21,8 @@ SIZE = "1600x1000x24"
 
 @contextmanager
 def screen(folder: Path, blender: str) -> Iterator[dict[str, str]]:
-    """Run Xvfb, and yield the environment for its clients: DISPLAY, and FRAMEBUFFER, a file that always holds the
-    present screen (Blender's own screenshot is black there).
+    """Run Xvfb, and yield the environment for its clients: DISPLAY, and FRAMEBUFFER, a file that always holds
+    the present screen (Blender's own screenshot is black there).
 
     A wrapper that runs Blender in a root of its own also runs that root's Xvfb, named by BL_CMD.
     """

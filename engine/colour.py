@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 from scipy.sparse.csgraph import dijkstra
 
-from .space import camera_to_grid, camera_to_image, image_to_texel, resize_texel
+from .space import camera_to_grid, camera_to_image, image_to_texel
 from .surface.cleanup import edge_graph
 from .surface.isosurface import Faces, Vertices, vertex_normals
 
@@ -37,7 +37,7 @@ def colour_vertices(
     nodes a side of the occupancy grid. Returns (V, 3) uint8 sRGB.
     """
     seen = _seen_share(vertices, faces, mask, resolution)
-    sampled = _sample(photo, vertices, mask.shape[0])
+    sampled = _sample(photo, vertices)
     if not (seen >= 1.0).any():
         if not (seen > 0.0).any():
             return np.full((len(vertices), 3), round(UNSEEN), dtype=np.uint8)
@@ -80,12 +80,11 @@ def _hidden(vertices: Vertices, resolution: int) -> NDArray[np.bool_]:
     return np.asarray(behind_own | behind_near)
 
 
-def _sample(photo: NDArray[np.uint8], vertices: Vertices, network_side: int) -> NDArray[np.float64]:
-    """Bilinear colours (V, 3) float64, 0..255, of the full-resolution crop, by way of the networks' pixels:
-    they saw the crop resized to network_side, with the centres of the rim's pixels at -1 and 1."""
+def _sample(photo: NDArray[np.uint8], vertices: Vertices) -> NDArray[np.float64]:
+    """Bilinear colours (V, 3) float64, 0..255, of the full-resolution crop."""
     side = photo.shape[0]
-    texel = resize_texel(image_to_texel(camera_to_image(vertices)[:, :2], network_side), network_side, side)
-    texel = np.clip(texel.astype(np.float64), 0.0, side - 1.0)
+    texel = image_to_texel(camera_to_image(vertices)[:, :2].astype(np.float64), side)
+    texel = np.clip(texel, 0.0, side - 1.0)
     low = np.minimum(texel.astype(np.intp), max(side - 2, 0))
     (x, y), (tx, ty) = low.T, (texel - low).T[..., None]
     upper = photo[y, x] * (1.0 - tx) + photo[y, x + 1] * tx

@@ -44,24 +44,18 @@ def image_to_camera(points: Floats) -> Floats:
 
 
 def image_to_texel(plane: Floats, side: int) -> Floats:
-    """Image plane [-1, 1] to indices of pixel CENTRES of a side x side map.
+    """Image plane [-1, 1] to indices of pixel CENTRES of the crop resized to side x side.
 
-    -1 and 1 are the centres of the first and the last pixel, as in grid_sample with align_corners=True.
+    -1 and 1 are the crop's outer edges, as for the camera that rendered the training pictures, so the same
+    point is meant whatever the side. (The networks read their features with the rim's pixel centres at -1 and 1,
+    as published: at most half a feature pixel off, the same in training and here.)
     """
-    return (np.asarray(plane) + 1.0) * ((side - 1) / 2.0)
+    return np.asarray((np.asarray(plane) + 1.0) * (side / 2.0) - 0.5)
 
 
 def texel_to_image(texels: Floats, side: int) -> Floats:
     """Inverse of image_to_texel."""
-    return np.asarray(np.asarray(texels) * (2.0 / (side - 1)) - 1.0)
-
-
-def resize_texel(texels: Floats, side: int, new_side: int) -> Floats:
-    """Pixel-centre indices before a resize from side to new_side, to those after it (half-pixel centres).
-
-    Its inverse is itself with the sides exchanged.
-    """
-    return np.asarray((np.asarray(texels) + 0.5) * (new_side / side) - 0.5)
+    return np.asarray((np.asarray(texels) + 0.5) * (2.0 / side) - 1.0)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 import numpy as np
 
 from engine.colour import colour_vertices
-from engine.space import camera_to_image, image_to_texel, resize_texel
+from engine.space import camera_to_image, image_to_texel, texel_to_image
 from engine.surface.isosurface import isosurface
 from engine.surface.localise import localise
 
@@ -27,8 +27,7 @@ def ball(points):
 
 def plane_grid(side):
     """Image-plane (x, y down) of the pixel centres of a picture of the crop, (side, side) each."""
-    texel = resize_texel(np.arange(side, dtype=np.float64), side, SIDE)
-    plane = texel * (2 / (SIDE - 1)) - 1
+    plane = texel_to_image(np.arange(side, dtype=np.float64), side)
     return np.meshgrid(plane, plane, indexing="xy")
 
 

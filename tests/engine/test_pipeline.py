@@ -50,7 +50,7 @@ class Cutter(torch.nn.Module):
         if self.value is not None:
             return torch.full((len(points),), self.value)
         place = (points[:, :2] * torch.tensor([1.0, -1.0])).reshape(1, 1, -1, 2)
-        inside = functional.grid_sample(features, place, align_corners=True)[0, 0, 0]
+        inside = functional.grid_sample(features, place, align_corners=False)[0, 0, 0]
         return inside * torch.sigmoid((0.2 - points[:, 2].abs()) / 0.02)
 
 

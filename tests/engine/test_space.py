@@ -55,18 +55,16 @@ def test_image_and_texel_are_inverse(plane, side):
     np.testing.assert_allclose(back, plane, atol=1e-8)
 
 
-def test_texels_are_those_of_aligned_corners():
-    np.testing.assert_array_equal(space.image_to_texel(np.array([-1.0, 0.0, 1.0]), 5), [0, 2, 4])
+def test_texels_are_pixel_centres_between_the_crops_edges():
+    np.testing.assert_array_equal(space.image_to_texel(np.array([-1.0, 0.0, 1.0]), 4), [-0.5, 1.5, 3.5])
 
 
-@given(PIXELS, SIDES, SIDES)
-def test_resize_is_undone_by_the_opposite_resize(texels, side, new_side):
-    back = space.resize_texel(space.resize_texel(texels, side, new_side), new_side, side)
-    np.testing.assert_allclose(back, texels, atol=1e-6)
-
-
-def test_resize_keeps_the_borders_of_the_picture():
-    np.testing.assert_array_equal(space.resize_texel(np.array([-0.5, 3.5]), 4, 16), [-0.5, 15.5])
+@given(PIXELS, st.integers(1, 1000), st.integers(1, 8))
+def test_a_place_on_the_image_plane_is_the_same_source_pixel_at_every_size(plane, crop_side, factor):
+    crop = space.Crop(7, -3, crop_side)
+    sides = (64, 64 * factor)
+    small, large = (crop.crop_to_source(space.image_to_texel(plane, side) + 0.5, side) for side in sides)
+    np.testing.assert_allclose(small, large, rtol=1e-9, atol=1e-6)
 
 
 @given(PIXELS, st.integers(-500, 500), st.integers(-500, 500), st.integers(1, 3000), SIDES)

@@ -23,7 +23,7 @@ OWN_TOLERANCE = 3.0  # grid cells: how far a vertex may lie behind the front-mos
 NEAR_TOLERANCE = 0.05  # camera units: behind a neighbouring pixel's surface by more, its colour bleeds in
 STEPS = 300  # conjugate gradient steps at most; a body of 77,000 vertices takes about 70
 PRECISION = 0.003  # of an 8-bit step, root mean square: how far a vertex may be off its neighbours' mean
-UPRIGHT = 0.15  # of a level edge: what an upright one passes on
+UPRIGHT = 0.05  # of a level edge: what an upright one passes on
 UNSEEN = 128.0  # grey, for a surface of which nothing is seen
 
 

@@ -47,8 +47,8 @@ def image_to_texel(plane: Floats, side: int) -> Floats:
     """Image plane [-1, 1] to indices of pixel CENTRES of the crop resized to side x side.
 
     -1 and 1 are the crop's outer edges, as for the camera that rendered the training pictures, so the same
-    point is meant whatever the side. (The networks read their features with the rim's pixel centres at -1 and 1,
-    as published: at most half a feature pixel off, the same in training and here.)
+    point is meant whatever the side. (The networks read their features with the rim's pixel centres at -1
+    and 1, as published: at most half a feature pixel off, the same in training and here.)
     """
     return np.asarray((np.asarray(plane) + 1.0) * (side / 2.0) - 0.5)
 

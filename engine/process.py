@@ -50,6 +50,10 @@ class _Child:
     log_start: int
     client: EngineClient | None = None
 
+    def remove_folder(self) -> None:
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
 
 class EngineProcess:
     """Owns one engine process. ensure() may be called from any thread, stop() as well, also during an
@@ -126,6 +130,8 @@ class EngineProcess:
         except BaseException:
             self._end(kill=True)
             raise
+        # The connection stands without the socket's file, so from here on no crash can leave one behind.
+        child.remove_folder()
         return child.client
 
     def _spawn(self, address: str, key: bytes) -> tuple[subprocess.Popen[bytes], int]:
@@ -242,8 +248,7 @@ class EngineProcess:
             process.wait()
         if child.client is not None:
             child.client.close()
-        if child.folder is not None:
-            shutil.rmtree(child.folder, ignore_errors=True)
+        child.remove_folder()
 
 
 def _private_address() -> tuple[Path | None, str]:

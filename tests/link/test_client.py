@@ -6,13 +6,11 @@ import os
 import signal
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engine import protocol
-from engine.client import connect
 from engine.errors import STAGES, Cancelled, EngineError
 from tests.link.processes import PATIENCE, is_running, process_of, wait_until
 
@@ -29,31 +27,6 @@ def never():
 
 def run(client, image=PHOTO, settings=None, on_progress=silent, cancelled=never):
     return client.reconstruct(image, settings or {}, on_progress, cancelled)
-
-
-def second_client(engine):
-    """Another connection to the same engine, as another program of the user could open it."""
-    pid = process_of(engine)
-    # The key is in the environment that the child was started with, which only its owner may read.
-    start = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    key = next(entry for entry in start if entry.startswith(protocol.KEY_VARIABLE.encode())).partition(
-        b"="
-    )[2]
-    address = str(engine._child.folder / "socket")
-    return connect(
-        address, bytes.fromhex(key.decode()), abandon=lambda: None, last_words=lambda: "it went."
-    )
-
-
-def until_disconnected(raw):
-    while True:
-        try:
-            yield protocol.receive(raw)
-        except protocol.Disconnected:
-            return
-
-
-needs_proc = pytest.mark.skipif(not is_running(1), reason="reads the child's start environment from /proc")
 
 
 def test_a_job_brings_a_mesh_and_progress_in_the_order_of_the_stages(make_engine):
@@ -213,88 +186,6 @@ def test_a_client_does_one_thing_at_a_time(make_engine):
         stop.set()
         thread.join(PATIENCE)
     assert outcome == ["cancelled"]
-
-
-@needs_proc
-def test_a_second_client_is_told_that_the_engine_is_busy_and_served_later(make_engine):
-    engine = make_engine()
-    first = engine.ensure()
-    second = second_client(engine)
-    heard, stop = threading.Event(), threading.Event()
-
-    def work():
-        with pytest.raises(Cancelled):
-            run(first, settings={"slow": True}, on_progress=lambda *p: heard.set(), cancelled=stop.is_set)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        assert heard.wait(PATIENCE)
-        with pytest.raises(EngineError) as caught:
-            run(second)
-        assert caught.value.code == "busy"
-    finally:
-        stop.set()
-        thread.join(PATIENCE)
-    assert run(second).vertices.shape == (4, 3)
-    second.close()
-    assert run(first).vertices.shape == (4, 3)
-
-
-@needs_proc
-def test_a_request_in_the_middle_of_a_job_is_turned_away_but_the_job_ends_once(make_engine):
-    engine = make_engine("slow")
-    engine.ensure()
-    raw = second_client(engine)._connection
-    request = protocol.Message("reconstruct", {"settings": {}}, {"encoded": np.zeros(9, np.uint8)})
-    protocol.send(raw, request)
-    protocol.send(raw, request)
-    heard = list(until_disconnected(raw))
-    endings = [message.type for message in heard if message.type in protocol.TERMINAL]
-    assert endings == ["cancelled"]
-    raw.close()
-
-
-@needs_proc
-@pytest.mark.parametrize("frame", [b"not JSON", b'{"type": "done"}', protocol.MAX_HEADER + 1], ids=str)
-def test_the_server_turns_a_babbling_client_away_and_keeps_the_other(make_engine, frame):
-    engine = make_engine()
-    client = engine.ensure()
-    raw = second_client(engine)._connection
-    if isinstance(frame, int):  # only the size of a frame; the server must not wait for the rest
-        raw._send(frame.to_bytes(4, "big"))
-    else:
-        raw.send_bytes(frame)
-    answer = protocol.receive(raw)
-    assert (answer.type, answer.fields["code"]) == ("error", "protocol")
-    with pytest.raises(protocol.Disconnected):
-        protocol.receive(raw)
-    raw.close()
-    assert run(client).vertices.shape == (4, 3)
-
-
-@needs_proc
-def test_the_server_names_both_versions_to_a_client_of_another_one(make_engine, monkeypatch):
-    engine = make_engine()
-    engine.ensure()
-    future = protocol.Message("hello", {"protocol": 7, "program": "9.1.0", "details": False, "about": {}})
-    monkeypatch.setattr(protocol, "hello", lambda: future)
-    with pytest.raises(EngineError) as caught:
-        second_client(engine)
-    assert caught.value.code == "protocol"
-    for part in (protocol.VERSION, f"protocol {protocol.PROTOCOL}", "9.1.0", "protocol 7"):
-        assert part in caught.value.text
-
-
-@needs_proc
-def test_a_client_without_the_key_is_kept_out(make_engine):
-    engine = make_engine()
-    client = engine.ensure()
-    address = str(engine._child.folder / "socket")
-    with pytest.raises(Exception, match="digest") as caught:
-        connect(address, bytes(32), abandon=lambda: None, last_words=lambda: "")
-    assert type(caught.value).__name__ == "AuthenticationError"
-    assert run(client).vertices.shape == (4, 3)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,9 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from engine import process, protocol
-from engine.client import connect
+from engine import process
 from engine.errors import Cancelled, EngineError
 from engine.process import FOLDER_PREFIX
 from engine.protocol import KEY_VARIABLE
@@ -41,13 +39,20 @@ def test_it_starts_once_and_stays(make_engine):
     assert engine.ensure() is client
 
 
-def test_its_socket_is_in_a_folder_that_only_its_owner_can_open(make_engine, socket_root):
-    engine = make_engine()
-    engine.ensure()
-    (folder,) = socket_root.iterdir()
+def test_its_socket_is_in_a_folder_that_only_its_owner_can_open(socket_root):
+    folder, address = process._private_address()
+    assert folder.parent == socket_root
     assert folder.name.startswith(FOLDER_PREFIX)
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert [path.name for path in folder.iterdir()] == ["socket"]
+    assert Path(address).parent == folder
+    folder.rmdir()
+
+
+def test_once_it_answers_its_socket_is_removed_so_that_no_crash_leaves_one(make_engine, socket_root):
+    engine = make_engine()
+    client = engine.ensure()
+    assert not list(socket_root.iterdir())
+    assert run(client).info["jobs"] == 1
 
 
 def test_a_long_temporary_folder_does_not_make_the_socket_path_too_long(
@@ -56,11 +61,10 @@ def test_a_long_temporary_folder_does_not_make_the_socket_path_too_long(
     deep = socket_root / ("d" * 100)
     deep.mkdir()
     monkeypatch.setattr(process.tempfile, "tempdir", str(deep))
-    engine = make_engine()
-    assert run(engine.ensure()).info["jobs"] == 1
-    folder = engine._child.folder
-    engine.stop()
-    assert not folder.exists()
+    folder, address = process._private_address()
+    folder.rmdir()
+    assert len(address) < 100
+    assert run(make_engine().ensure()).info["jobs"] == 1
     assert not list(deep.iterdir())
 
 
@@ -298,119 +302,3 @@ def test_an_engine_whose_parent_is_killed_exits_within_seconds_also_in_a_job(
         parent.stdout.close()
     assert wait_until(lambda: not is_running(int(pid)))
     assert wait_until(lambda: not Path(folder).exists())
-
-
-class Served:
-    """An engine started by hand, so that its standard input and its connection can go one without the
-    other.
-    """
-
-    def __init__(self, package_folder, folder, behaviour, idle_seconds="600"):
-        key = bytes(range(32))
-        address = str(folder / "socket")
-        environment = {**os.environ, KEY_VARIABLE: key.hex(), "FAKE_ENGINE": behaviour}
-        command = [
-            sys.executable,
-            "-m",
-            "engine",
-            "serve",
-            "--address",
-            address,
-            "--idle-seconds",
-            idle_seconds,
-        ]
-        self.process = subprocess.Popen(
-            command,
-            cwd=package_folder,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        # Its socket's file is there a moment before it can be connected to.
-        assert "The engine listens" in self.process.stderr.readline()
-        self.connect = lambda: connect(address, key, abandon=lambda: None, last_words=lambda: "it went.")
-
-    def ends(self):
-        try:
-            return self.process.wait(PATIENCE) == 0
-        finally:
-            self.process.kill()
-            self.process.wait()
-            self.process.stdin.close()
-            self.process.stderr.close()
-
-
-@pytest.fixture
-def private(socket_root):
-    folder = socket_root / (FOLDER_PREFIX + "test")
-    folder.mkdir(mode=0o700)
-    return folder
-
-
-@pytest.mark.parametrize("job", [False, True])
-def test_the_engine_exits_when_its_only_connection_goes(package_folder, private, job):
-    served = Served(package_folder, private, "stall")
-    client = served.connect()
-    if job:
-        begin_and_abandon(client)
-    client._connection.close()
-    assert served.ends()
-    assert not private.exists()
-
-
-def begin_and_abandon(client):
-    photo = np.zeros(5, np.uint8)
-    protocol.send(client._connection, protocol.Message("reconstruct", {"settings": {}}, {"encoded": photo}))
-    assert protocol.receive(client._connection).type == "progress"
-
-
-@pytest.mark.parametrize("job", [False, True])
-def test_the_engine_exits_when_only_its_standard_input_ends(package_folder, private, job):
-    served = Served(package_folder, private, "stall")
-    client = served.connect()
-    if job:
-        begin_and_abandon(client)
-    served.process.stdin.close()
-    assert served.ends()
-    assert not private.exists()
-    client.close()
-
-
-def test_the_engine_exits_when_asked_to_shut_down(package_folder, private):
-    served = Served(package_folder, private, "good")
-    served.connect().shut_down()
-    assert served.ends()
-    assert not private.exists()
-
-
-@pytest.mark.parametrize(
-    "mode, key, reason",
-    [
-        (0o755, "00" * 32, "not a folder that only you can open"),
-        (0o700, "00" * 31, "holds no key"),
-        (0o700, "secret", "holds no key"),
-        (0o700, None, "holds no key"),
-    ],
-)
-def test_the_engine_refuses_an_open_folder_and_a_bad_key(package_folder, tmp_path, mode, key, reason):
-    folder = tmp_path / "s"
-    folder.mkdir()
-    folder.chmod(mode)
-    environment = {name: value for name, value in os.environ.items() if name != KEY_VARIABLE}
-    if key is not None:
-        environment[KEY_VARIABLE] = key
-    address = str(folder / "socket")
-    done = subprocess.run(
-        [sys.executable, "-m", "engine", "serve", "--address", address, "--idle-seconds", "1"],
-        cwd=package_folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert reason in done.stderr
-    assert not list(folder.iterdir())

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The real server with fake work, started by hand: several clients, babbling ones, and what makes it exit."""
+
+import os
+import subprocess
+import sys
+import threading
+from multiprocessing import AuthenticationError
+
+import numpy as np
+import pytest
+
+from engine import protocol
+from engine.client import connect
+from engine.errors import Cancelled, EngineError
+from engine.process import FOLDER_PREFIX
+from engine.protocol import KEY_VARIABLE
+from tests.link.processes import PATIENCE
+
+
+class Served:
+    """An engine started by hand, so that its input and its connections can go one without the other."""
+
+    def __init__(self, package_folder, folder, behaviour):
+        key = bytes(range(32))
+        self.address = str(folder / "socket")
+        command = ["-m", "engine", "serve", "--address", self.address, "--idle-seconds", "600"]
+        self.process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=package_folder,
+            env={**os.environ, KEY_VARIABLE: key.hex(), "FAKE_ENGINE": behaviour},
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        # Its socket's file is there a moment before it can be connected to.
+        assert "The engine listens" in self.process.stderr.readline()
+        self.connect = lambda key=key: connect(self.address, key, abandon=print, last_words=str)
+
+    def ends(self):
+        return self.process.wait(PATIENCE) == 0
+
+    def clean_up(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stderr.close()
+
+
+@pytest.fixture
+def private(socket_root):
+    folder = socket_root / (FOLDER_PREFIX + "test")
+    folder.mkdir(mode=0o700)
+    yield folder
+    if folder.exists():  # where the test ends the engine in other ways than its own
+        (folder / "socket").unlink()
+        folder.rmdir()
+
+
+@pytest.fixture
+def serve(package_folder, private):
+    """Starts an engine that behaves as named."""
+    made = []
+
+    def start(behaviour="good"):
+        made.append(Served(package_folder, private, behaviour))
+        return made[-1]
+
+    yield start
+    for served in made:
+        served.clean_up()
+
+
+def run(client, on_progress=lambda *progress: None, cancelled=lambda: False, **settings):
+    return client.reconstruct(b"photo", settings, on_progress, cancelled)
+
+
+def until_disconnected(raw):
+    while True:
+        try:
+            yield protocol.receive(raw)
+        except protocol.Disconnected:
+            return
+
+
+def test_a_second_client_is_told_that_the_engine_is_busy_and_served_later(serve):
+    served = serve()
+    first, second = served.connect(), served.connect()
+    heard, stop = threading.Event(), threading.Event()
+
+    def work():
+        with pytest.raises(Cancelled):
+            run(first, lambda *progress: heard.set(), stop.is_set, slow=True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        assert heard.wait(PATIENCE)
+        with pytest.raises(EngineError) as caught:
+            run(second)
+        assert caught.value.code == "busy"
+    finally:
+        stop.set()
+        thread.join(PATIENCE)
+    assert run(second).vertices.shape == (4, 3)
+    second.close()
+    assert run(first).vertices.shape == (4, 3)
+
+
+def test_a_request_in_the_middle_of_a_job_is_turned_away_but_the_job_ends_once(serve):
+    raw = serve("slow").connect()._connection
+    request = protocol.Message("reconstruct", {"settings": {}}, {"encoded": np.zeros(9, np.uint8)})
+    protocol.send(raw, request)
+    protocol.send(raw, request)
+    heard = list(until_disconnected(raw))
+    endings = [message.type for message in heard if message.type in protocol.TERMINAL]
+    assert endings == ["cancelled"]
+    raw.close()
+
+
+@pytest.mark.parametrize("frame", [b"not JSON", b'{"type": "done"}', protocol.MAX_HEADER + 1], ids=str)
+def test_the_server_turns_a_babbling_client_away_and_keeps_the_other(serve, frame):
+    served = serve()
+    client, raw = served.connect(), served.connect()._connection
+    if isinstance(frame, int):  # only the size of a frame; the server must not wait for the rest
+        raw._send(frame.to_bytes(4, "big"))
+    else:
+        raw.send_bytes(frame)
+    answer = protocol.receive(raw)
+    assert (answer.type, answer.fields["code"]) == ("error", "protocol")
+    with pytest.raises(protocol.Disconnected):
+        protocol.receive(raw)
+    raw.close()
+    assert run(client).vertices.shape == (4, 3)
+
+
+def test_the_server_names_both_versions_to_a_client_of_another_one(serve, monkeypatch):
+    served = serve()
+    future = protocol.Message("hello", {"protocol": 7, "program": "9.1.0", "details": False, "about": {}})
+    monkeypatch.setattr(protocol, "hello", lambda: future)
+    with pytest.raises(EngineError) as caught:
+        served.connect()
+    assert caught.value.code == "protocol"
+    for part in (protocol.VERSION, f"protocol {protocol.PROTOCOL}", "9.1.0", "protocol 7"):
+        assert part in caught.value.text
+
+
+def test_a_client_without_the_key_is_kept_out(serve):
+    served = serve()
+    client = served.connect()
+    with pytest.raises(AuthenticationError):
+        served.connect(bytes(32))
+    assert run(client).vertices.shape == (4, 3)
+
+
+@pytest.mark.parametrize("job", [False, True])
+def test_the_engine_exits_when_its_only_connection_goes(serve, private, job):
+    served = serve("stall")
+    client = served.connect()
+    if job:
+        begin_and_abandon(client)
+    client._connection.close()
+    assert served.ends()
+    assert not private.exists()
+
+
+def begin_and_abandon(client):
+    photo = np.zeros(5, np.uint8)
+    protocol.send(client._connection, protocol.Message("reconstruct", {"settings": {}}, {"encoded": photo}))
+    assert protocol.receive(client._connection).type == "progress"
+
+
+@pytest.mark.parametrize("job", [False, True])
+def test_the_engine_exits_when_only_its_standard_input_ends(serve, private, job):
+    served = serve("stall")
+    client = served.connect()
+    if job:
+        begin_and_abandon(client)
+    served.process.stdin.close()
+    assert served.ends()
+    assert not private.exists()
+    client.close()
+
+
+def test_the_engine_exits_when_asked_to_shut_down(serve, private):
+    served = serve()
+    served.connect().shut_down()
+    assert served.ends()
+    assert not private.exists()
+
+
+@pytest.mark.parametrize(
+    "mode, key, reason",
+    [
+        (0o755, "00" * 32, "not a folder that only you can open"),
+        (0o700, "00" * 31, "holds no key"),
+        (0o700, "secret", "holds no key"),
+        (0o700, None, "holds no key"),
+    ],
+)
+def test_the_engine_refuses_an_open_folder_and_a_bad_key(package_folder, tmp_path, mode, key, reason):
+    folder = tmp_path / "s"
+    folder.mkdir()
+    folder.chmod(mode)
+    environment = {name: value for name, value in os.environ.items() if name != KEY_VARIABLE}
+    if key is not None:
+        environment[KEY_VARIABLE] = key
+    address = str(folder / "socket")
+    done = subprocess.run(
+        [sys.executable, "-m", "engine", "serve", "--address", address, "--idle-seconds", "1"],
+        cwd=package_folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert reason in done.stderr
+    assert not list(folder.iterdir())

@@ -118,7 +118,7 @@ def render_rows(person: Any, passing: Path) -> list[list[contact_sheet.Picture]]
     camera.data.type = "ORTHO"
     camera.data.sensor_fit = "VERTICAL"  # ortho_scale is then the height of the picture
     camera.data.ortho_scale = max(metres, 2.1 * reach / 1.2)
-    rows = []
+    rows: list[list[contact_sheet.Picture]] = []
     for colour_type, light in (
         ("VERTEX", "FLAT"),
         ("SINGLE", "STUDIO"),
@@ -126,7 +126,7 @@ def render_rows(person: Any, passing: Path) -> list[list[contact_sheet.Picture]]
         shading.color_type = colour_type
         shading.light = light
         shading.show_cavity = light == "STUDIO"
-        row = []
+        row: list[contact_sheet.Picture] = []
         for degrees in YAWS:
             say(f"Rendering view {len(rows) * len(YAWS) + len(row) + 1} of {2 * len(YAWS)}")
             yaw = math.radians(degrees)

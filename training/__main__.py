@@ -1,0 +1,79 @@
+"""`python -m training pool | fit | evaluate | people`: from nothing to weights."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from engine.errors import EngineError
+from engine.weights import PRESETS, load_weights
+
+from .evaluate import evaluate
+from .export import export
+from .fit import fit
+from .pool import TEST_SEEDS, PoolFormat, build_pool
+from .sheet import write_sheet
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m training", description="Build weights from synthetic people.")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    pool = commands.add_parser("pool", help="make people and render them, for training and for testing")
+    pool.add_argument("folder", type=Path)
+    pool.add_argument("--people", type=int, default=400)
+    pool.add_argument("--test-people", type=int, default=12)
+    pool.add_argument("--workers", type=int, default=2)
+    pool.add_argument("--minutes", type=float, help="stop after this time; what is made stays")
+
+    train = commands.add_parser("fit", help="train all stages and export the weights; resumes a run folder")
+    train.add_argument("folder", type=Path, help="the pool")
+    train.add_argument("--run", type=Path, required=True, help="folder of checkpoints and logs")
+    train.add_argument("--out", type=Path, required=True, help="weights file to write")
+    train.add_argument("--minutes", type=float, required=True)
+    train.add_argument("--preset", choices=PRESETS, default="compact")
+    train.add_argument("--workers", type=int, default=1, help="processes that prepare batches")
+
+    test = commands.add_parser("evaluate", help="compare weights with the truth of a pool's test people")
+    test.add_argument("weights", type=Path)
+    test.add_argument("folder", type=Path, help="the pool")
+    test.add_argument("--views", type=int, default=100)
+
+    people = commands.add_parser("people", help="look at people of the generator")
+    people.add_argument("--seed", type=int, default=0)
+    people.add_argument("--count", type=int, default=24)
+    people.add_argument("--sheet", type=Path, required=True, help="picture to write (.png)")
+
+    options = parser.parse_args(arguments)
+    try:
+        return _run(options)
+    except (ValueError, OSError, FloatingPointError, EngineError) as error:
+        print(f"training: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "pool":
+        form = PoolFormat()
+        build_pool(options.folder / "test", range(TEST_SEEDS, TEST_SEEDS + options.test_people), form, options.workers)
+        made = build_pool(options.folder / "train", range(options.people), form, options.workers, options.minutes)
+        print(f"{made} people to train on in {options.folder / 'train'}")
+    elif options.command == "fit":
+        network = fit(PRESETS[options.preset], options.folder / "train", options.run, options.minutes, options.workers)
+        metrics = evaluate(network, options.folder / "test")
+        export(network, options.folder / "train", options.run, options.out, options.minutes, metrics)
+        print(f"wrote {options.out}: {json.dumps(metrics)}")
+    elif options.command == "evaluate":
+        weights = load_weights(options.weights)
+        print(json.dumps(evaluate(weights.network, options.folder / "test", options.views), indent=1))
+    else:
+        write_sheet(range(options.seed, options.seed + options.count), options.sheet)
+        print(f"wrote {options.sheet}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

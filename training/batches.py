@@ -1,0 +1,178 @@
+"""Views of the pool as batches: people in front of changing backgrounds, flipped, recoloured, photographed badly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .backgrounds import cast_shadow, photographic_background
+from .camera_noise import degrade
+from .pool import list_pool, read_person
+
+Array = NDArray[np.float32]
+BACKGROUND_FILE = "backgrounds.npy"
+NOBODY = 0.04
+"""Share of pictures without a person, from which the silhouette learns that there may be none."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B views. image (B, 3, S, S) float32 in [-1, 1] at the fine size, or at the coarse one where no stage needs more;
+    front, back (B, 3, s, s) unit normals in camera space, zero outside; mask (B, 1, s, s); depth (B, 2, s, s) camera z of
+    front and back; points (B, N, 3) camera space with labels (B, N) of one level."""
+
+    image: Tensor
+    front: Tensor
+    back: Tensor
+    mask: Tensor
+    depth: Tensor
+    points: Tensor
+    labels: Tensor
+
+
+def build_backgrounds(folder: Path, count: int, size: int, seed: int = 0) -> Path:
+    """Make `count` backgrounds once, (count, size, size, 3) uint8: making one costs as much as a training step."""
+    path = folder / BACKGROUND_FILE
+    if not path.exists():
+        rng = np.random.default_rng([seed, 2])
+        pictures = np.empty((count, size, size, 3), np.uint8)
+        for i in range(count):
+            pictures[i] = (photographic_background(rng, size, size) * 255).round()
+        partial = path.with_suffix(".tmp")
+        with partial.open("wb") as file:
+            np.save(file, pictures)
+        partial.replace(path)
+    return path
+
+
+class Views(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]]):
+    """Endless augmented views. level: 0 points of the coarse, 1 of the fine level; shrink: also show people small, as in
+    the first look at a whole photograph (for the normal nets alone, since points do not follow)."""
+
+    def __init__(self, folder: Path, size: int, level: int, points: int, shrink: bool, seed: int) -> None:
+        super().__init__()
+        self.folder, self.size, self.level, self.points, self.shrink = folder, size, level, points, shrink
+        list_pool(folder)
+        self.backgrounds = np.load(build_backgrounds(folder, 300, 512), mmap_mode="r")
+        self.seed = seed
+
+    def __iter__(self) -> Iterator[dict[str, NDArray[np.generic]]]:
+        worker = torch.utils.data.get_worker_info()
+        rng = np.random.default_rng([self.seed, 0 if worker is None else worker.id])
+        cv2.setNumThreads(1)
+        while True:
+            # listed anew every round: a pool may still be growing
+            files = list_pool(self.folder)
+            for file in rng.permutation(len(files)):
+                data = read_person(files[file])
+                for index in rng.permutation(len(data["mask"]))[:2]:
+                    yield self._view(rng, {key: value[index] for key, value in data.items()})
+
+    def _view(self, rng: np.random.Generator, view: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+        colour = view["colour"].astype(np.float32) / 255
+        mask = view["mask"].astype(np.float32)[..., None] / 255
+        normals = np.concatenate([view["front"], view["back"]], -1).astype(np.float32) / 127.5 - 1
+        depth = view["depth"].astype(np.float32)
+        if rng.random() < NOBODY and self.shrink:
+            colour, mask, normals = colour * 0, mask * 0, normals * 0
+        elif rng.random() < 0.3 and self.shrink:
+            colour, mask, normals = _shrunk(rng, colour, mask, normals)
+        image = self._photograph(rng, colour, mask)
+        # 128 stands for the zero vector: bytes cannot hold it exactly, the mask can
+        half = cv2.resize(mask, normals.shape[:2], interpolation=cv2.INTER_AREA)[..., None] >= 0.5
+        normals = normals / np.maximum(np.linalg.norm(normals.reshape(*normals.shape[:2], 2, 3), axis=-1), 1e-6).repeat(3, -1)
+        normals = (normals * half).astype(np.float32)
+        chosen = rng.integers(0, view["points"].shape[1], self.points)
+        points = view["points"][self.level][chosen].astype(np.float32)
+        if rng.random() < 0.5:
+            image, half, depth = image[:, ::-1], half[:, ::-1], depth[:, :, ::-1]
+            normals = normals[:, ::-1] * np.array([-1, 1, 1, -1, 1, 1], np.float32)
+            points = points * np.array([-1, 1, 1], np.float32)
+        return {
+            "image": np.ascontiguousarray(image.transpose(2, 0, 1)) * 2 - 1,
+            "normals": np.ascontiguousarray(normals.transpose(2, 0, 1)),
+            "mask": np.ascontiguousarray(half.transpose(2, 0, 1)).astype(np.float32),
+            "depth": np.ascontiguousarray(depth),
+            "points": points,
+            "labels": view["labels"][self.level][chosen].astype(np.float32),
+        }
+
+    def _photograph(self, rng: np.random.Generator, colour: Array, mask: Array) -> Array:
+        """The person (H, W, 3) over a background, as a camera would show them: (size, size, 3) in [0, 1]."""
+        size = len(colour)
+        if self.size < size:
+            colour = cv2.resize(colour * mask, (self.size, self.size), interpolation=cv2.INTER_AREA)
+            mask = cv2.resize(mask, (self.size, self.size), interpolation=cv2.INTER_AREA)[..., None]
+            colour = colour / np.maximum(mask, 1e-3)
+        background = self._background(rng)
+        if rng.random() < 0.35:
+            background = cast_shadow(rng, background, mask[..., 0])
+        picture = _recoloured(rng, colour) * mask + background * (1 - mask)
+        if rng.random() < 0.4:
+            picture = _edged(rng, picture, mask[..., 0])
+        return degrade(rng, picture.astype(np.float32))
+
+    def _background(self, rng: np.random.Generator) -> Array:
+        if rng.random() < 0.12:
+            flat = 1 - rng.random() ** 3 if rng.random() < 0.5 else rng.random(3)
+            return np.ones((self.size, self.size, 3), np.float32) * np.asarray(flat, np.float32)
+        picture = self.backgrounds[rng.integers(len(self.backgrounds))]
+        side = int(len(picture) * rng.uniform(0.55, 1))
+        x, y = rng.integers(0, len(picture) - side + 1, 2)
+        crop = picture[y : y + side, x : x + side][:, :: 1 if rng.random() < 0.5 else -1]
+        crop = cv2.resize(np.ascontiguousarray(crop), (self.size, self.size), interpolation=cv2.INTER_AREA)
+        return crop.astype(np.float32) / 255
+
+
+def _recoloured(rng: np.random.Generator, colour: Array) -> Array:
+    """Contrast, brightness, saturation and tint of the person alone, whose wardrobe is narrower than the world's."""
+    grey = colour.mean(-1, keepdims=True)
+    colour = grey + (colour - grey) * rng.uniform(0.6, 1.4)
+    colour = colour * (1 + rng.normal(0, 0.06, 3)) * np.exp(rng.normal(0.05, 0.2))
+    return np.clip(colour, 0, 1) ** np.exp(rng.normal(-0.08, 0.2))
+
+
+def _shrunk(rng: np.random.Generator, colour: Array, mask: Array, normals: Array) -> tuple[Array, Array, Array]:
+    """The same person smaller and elsewhere in the picture."""
+    scale = rng.uniform(0.35, 0.9)
+    shift = rng.uniform(0, 1 - scale, 2)
+
+    def moved(picture: Array, border: float) -> Array:
+        size = len(picture)
+        target = (max(8, round(size * scale)),) * 2
+        # OpenCV resizes four channels at most
+        planes = [cv2.resize(picture[..., k], target, interpolation=cv2.INTER_AREA) for k in range(picture.shape[2])]
+        small = np.stack(planes, -1)
+        result = np.full_like(picture, border)
+        x, y = (shift * (size - len(small)) / (1 - scale)).astype(int)
+        result[y : y + len(small), x : x + len(small)] = small
+        return result
+
+    return moved(colour, 0), moved(mask, 0), moved(normals, 0)
+
+
+def _edged(rng: np.random.Generator, picture: Array, mask: Array) -> Array:
+    """A portrait-shaped photograph in a square crop: what lies outside repeats its edge pixels, as the engine pads."""
+    columns, rows = np.nonzero(mask.max(0) > 0.02)[0], np.nonzero(mask.max(1) > 0.02)[0]
+    size = len(picture)
+    if len(columns) == 0:
+        return picture
+    left, right = rng.integers(0, columns[0] + 1), rng.integers(columns[-1], size)
+    top = rng.integers(0, rows[0] + 1) if rng.random() < 0.3 else 0
+    bottom = rng.integers(rows[-1], size) if rng.random() < 0.3 else size - 1
+    return picture[np.arange(size).clip(top, bottom)][:, np.arange(size).clip(left, right)]
+
+
+def batches(views: Views, count: int, workers: int) -> Iterator[Batch]:
+    """Batches of `count` views, made by `workers` processes."""
+    loader = torch.utils.data.DataLoader(views, count, num_workers=workers, prefetch_factor=3 if workers else None)
+    for item in loader:
+        front, back = item["normals"].chunk(2, 1)
+        yield Batch(item["image"], front, back, item["mask"], item["depth"], item["points"], item["labels"])

@@ -116,7 +116,7 @@ class EngineClient:
     def shut_down(self) -> None:
         """Ask the engine to exit and close the connection. A call in another thread ends with Cancelled."""
         self._closing = True
-        self._say_without_waiting(Message("shutdown"))
+        self._say(Message("shutdown"), 0.5)
         self.close()
 
     def close(self) -> None:
@@ -137,23 +137,24 @@ class EngineClient:
     ) -> Result:
         stop: BaseException | None = None  # why the job is being cancelled
         heard = time.monotonic()
-        asked = 0.0
+        stopped = 0.0  # since when it is being cancelled
+        told = False
         while True:
+            now = time.monotonic()
             if stop is None and (self._closing or cancelled()):
                 stop = Cancelled()
-            if stop is not None and not asked:
-                asked = time.monotonic()
-                self._say_without_waiting(Message("cancel"))
+            if stop is not None and not told:
+                stopped = stopped or now
+                told = self._say(Message("cancel"), 0.0)
+            if stop is not None and now - stopped > self._force_seconds:
+                self._give_up()
+                raise stop
+            if now - heard > self._silence_seconds:
+                self._give_up()
+                raise self._silent()
             try:
                 reply = self._next(replies, 0.1)
             except Empty:
-                now = time.monotonic()
-                if stop is not None and now - asked > self._force_seconds:
-                    self._give_up()
-                    raise stop from None
-                if now - heard > self._silence_seconds:
-                    self._give_up()
-                    raise self._silent() from None
                 continue
             except EngineError:
                 if self._closing and stop is None:
@@ -184,8 +185,10 @@ class EngineClient:
 
         def exchange() -> None:
             try:
-                with self._sending:
+                try:
                     protocol.send(self._connection, request)
+                finally:
+                    self._sending.release()
                 while True:
                     reply = protocol.receive(self._connection)
                     replies.put(reply)
@@ -194,6 +197,7 @@ class EngineClient:
             except Exception as error:  # handed to the caller, who raises it
                 replies.put(error)
 
+        self._sending.acquire()  # here, so that a cancel cannot overtake the request that it is for
         self._reader = threading.Thread(target=exchange, name="engine replies", daemon=True)
         self._reader.start()
         return replies
@@ -203,25 +207,27 @@ class EngineClient:
         if isinstance(reply, Message):
             return reply
         if isinstance(reply, Disconnected):
+            how = self._last_words()  # before it is killed, which would pass for its end
             self._give_up()
             raise EngineError(
                 "engine_died",
-                f"The engine stopped in the middle of its work: {self._last_words()}",
+                f"The engine stopped in the middle of its work: {how}",
                 "Try again: it starts anew. If it happens again, lower the resolution or read the log.",
             ) from reply
         self._give_up()
         raise reply
 
-    def _say_without_waiting(self, message: Message) -> None:
-        # Held for the whole time of sending a photo: an engine that does not read it would hold this thread
-        # too.
-        if self._sending.acquire(timeout=0.5):
-            try:
-                protocol.send(self._connection, message)
-            except Disconnected:
-                pass  # the reader finds out as well, and reports it
-            finally:
-                self._sending.release()
+    def _say(self, message: Message, patience: float) -> bool:
+        """Send a message without arrays, unless a photo is still being sent after `patience` seconds."""
+        if not self._sending.acquire(timeout=patience):
+            return False
+        try:
+            protocol.send(self._connection, message)
+        except Disconnected:
+            pass  # the reader finds out as well, and reports it
+        finally:
+            self._sending.release()
+        return True
 
     def _give_up(self) -> None:
         self.usable = False

@@ -133,6 +133,11 @@ def misbehave(behaviour: str, address: str) -> None:
         connection.send({"type": "done"})
     elif behaviour == "half a frame":
         os.write(connection.fileno(), b"\x00\x00\x10\x00half")
+    elif behaviour == "deaf chatter":
+        while True:
+            fields = {"stage": "surface", "done": 1, "total": 2, "unit": "points"}
+            protocol.send(connection, Message("progress", fields))
+            time.sleep(0.02)
     elif behaviour == "two endings":
         protocol.send(connection, Message("cancelled"))
         protocol.send(connection, Message("cancelled"))

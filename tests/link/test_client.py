@@ -121,6 +121,26 @@ def test_what_the_progress_callback_raises_cancels_the_job_and_comes_back(make_e
     assert run(client).info["jobs"] == 4
 
 
+def test_a_cancel_at_once_does_not_overtake_the_request(make_engine):
+    engine = make_engine()
+    client = engine.ensure()
+    pid = process_of(engine)
+    for image in (PHOTO, np.zeros((2000, 2000, 3), np.uint8)):
+        with pytest.raises(Cancelled):
+            run(client, image, settings={"slow": True}, cancelled=lambda: True)
+    assert run(client).info["jobs"] == 3
+    assert process_of(engine) == pid
+
+
+def test_an_engine_that_talks_on_but_does_not_heed_the_cancel_is_killed(make_engine):
+    engine = make_engine("deaf chatter")
+    client = engine.ensure()
+    heard = []
+    with pytest.raises(Cancelled):
+        run(client, on_progress=lambda *p: heard.append(p), cancelled=lambda: bool(heard))
+    assert wait_until(lambda: not engine.alive)
+
+
 def test_a_stalled_job_is_killed_when_it_does_not_heed_the_cancel(make_engine):
     engine = make_engine("stall")
     client = engine.ensure()

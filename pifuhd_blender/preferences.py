@@ -40,6 +40,8 @@ class PIFUHD_AP_preferences(bpy.types.AddonPreferences):
                 box.label(text=failure.text, icon='ERROR')
                 box.label(text=failure.hint)
             layout.operator("pifuhd.set_up_engine", icon='IMPORT')
+            if not bpy.app.online_access:
+                layout.label(text="Setting up needs the internet: turn on Allow Online Access in System.")
 
         layout.prop(self, "engine_python")
         layout.operator("pifuhd.open_log", icon='TEXT')

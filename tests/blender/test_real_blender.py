@@ -67,6 +67,38 @@ def test_a_wrong_command_line_is_exit_code_2_and_help_is_0(installed, photo):
     assert "--resolution" in done.stdout
 
 
+CHECK = """
+import bpy, json
+[person] = bpy.data.objects
+assert abs(person.dimensions.z - 1.6) < 1e-3, person.dimensions
+assert len(person.data.vertices) > 1000, len(person.data.vertices)
+values = [0.0] * (4 * len(person.data.vertices))
+person.data.color_attributes["Color"].data.foreach_get("color_srgb", values)
+assert max(values[0::4]) - min(values[0::4]) > 0.2, "one colour all over"
+assert json.loads(person["pifuhd_settings"]) == {"height": 1.6, "resolution": 64}
+assert json.loads(person["pifuhd_info"])["preset"]
+print("the person is fine")
+"""
+
+
+def test_the_real_engine_makes_a_person_of_a_sample(tmp_path):
+    samples = sorted(path for kind in ("*.jpg", "*.png") for path in (blenders.ROOT / "samples").glob(kind))
+    if not samples:
+        blenders.missing("samples/ holds no picture")
+    installed = blenders.Installed(tmp_path, blenders.built_zip())
+    out = tmp_path / "out"
+    done = installed.run(
+        *command(
+            str(samples[0]), "-o", str(out), "--format", "blend", "--resolution", "64", "--height", "1.6"
+        )
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    [blend] = out.iterdir()
+    done = installed.run("-b", str(blend), "--python-exit-code", "1", "--python-expr", CHECK)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the person is fine" in done.stdout
+
+
 @pytest.fixture
 def working(installed, photo, tmp_path):
     """A Blender in the middle of a slow job, and the folder it would write to."""

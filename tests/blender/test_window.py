@@ -30,14 +30,8 @@ def played(tmp_path_factory):
     installed = blenders.Installed(folder, blenders.zip_with_fake_engine(folder / "pifuhd_blender.zip", "ok"))
     (folder / "ada.png").write_bytes(photo())
     with xvfb.screen(folder, installed.program) as environment:
-        arguments = (
-            "--factory-startup",
-            "--addons",
-            "bl_ext.user_default.pifuhd_blender",
-            "--python",
-            str(SCRIPT),
-        )
-        with installed.start(*arguments, "--", str(folder), **environment) as process:
+        environment["TMPDIR"] = str(folder)  # Blender leaves its quit.blend there
+        with installed.start("--python", str(SCRIPT), "--", str(folder), **environment) as process:
             printed, _ = process.communicate(timeout=300)
     assert (folder / "seen.json").is_file(), printed
     seen = json.loads((folder / "seen.json").read_text(encoding="utf-8"))
@@ -118,7 +112,7 @@ def test_a_failure_is_shown_in_the_panel(played):
 
 def test_the_preferences_are_drawn(played):
     seen, pictures, printed, *_ = played
-    assert seen["preferences"] == ["FINISHED"]
+    assert seen["preferences"] == ["FINISHED"]  # the script went on only after they were drawn to their end
     assert (
         np.abs(pictures["preferences"].astype(int) - pictures["failed"]).max(axis=2).astype(bool).mean() > 0.1
     )

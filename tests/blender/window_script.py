@@ -132,8 +132,19 @@ def user():
     yield 0.5
     shot("failed")
 
+    drawn = []
+    room = importlib.import_module(f"{PACKAGE}.preferences").PIFUHD_AP_preferences
+    draw = room.draw
+
+    def draw_and_count(self, context):
+        draw(self, context)
+        drawn.append(len(drawn))
+
+    room.draw = draw_and_count
     seen["preferences"] = sorted(bpy.ops.preferences.addon_show(module=PACKAGE))
-    yield 2.0
+    yield from until(lambda: drawn)
+    yield 1.0
+    room.draw = draw
     shot("preferences")
 
     # Another file in the middle of a job.

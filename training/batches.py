@@ -60,22 +60,25 @@ class Views(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]]):
         super().__init__()
         self.folder, self.size, self.level, self.points, self.shrink = folder, size, level, points, shrink
         list_pool(folder)
-        self.backgrounds = np.load(build_backgrounds(folder, 300, 512), mmap_mode="r")
+        self.background_file = build_backgrounds(folder, 300, 512)
         self.seed = seed
 
     def __iter__(self) -> Iterator[dict[str, NDArray[np.generic]]]:
         worker = torch.utils.data.get_worker_info()
         rng = np.random.default_rng([self.seed, 0 if worker is None else worker.id])
         cv2.setNumThreads(1)
+        backgrounds: NDArray[np.uint8] = np.load(self.background_file, mmap_mode="r")
         while True:
             # listed anew every round: a pool may still be growing
             files = list_pool(self.folder)
             for file in rng.permutation(len(files)):
                 data = read_person(files[file])
                 for index in rng.permutation(len(data["mask"]))[:2]:
-                    yield self._view(rng, {key: value[index] for key, value in data.items()})
+                    yield self._view(rng, backgrounds, {key: value[index] for key, value in data.items()})
 
-    def _view(self, rng: np.random.Generator, view: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+    def _view(
+        self, rng: np.random.Generator, view: dict[str, NDArray[np.generic]]
+    ) -> dict[str, NDArray[np.generic]]:
         colour = view["colour"].astype(np.float32) / 255
         mask = view["mask"].astype(np.float32)[..., None] / 255
         normals = np.concatenate([view["front"], view["back"]], -1).astype(np.float32) / 127.5 - 1
@@ -84,10 +87,12 @@ class Views(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]]):
             colour, mask, normals = colour * 0, mask * 0, normals * 0
         elif rng.random() < 0.3 and self.shrink:
             colour, mask, normals = _shrunk(rng, colour, mask, normals)
-        image = self._photograph(rng, colour, mask)
+        image = self._photograph(rng, backgrounds, colour, mask)
         # 128 stands for the zero vector: bytes cannot hold it exactly, the mask can
         half = cv2.resize(mask, normals.shape[:2], interpolation=cv2.INTER_AREA)[..., None] >= 0.5
-        normals = normals / np.maximum(np.linalg.norm(normals.reshape(*normals.shape[:2], 2, 3), axis=-1), 1e-6).repeat(3, -1)
+        normals = normals / np.maximum(
+            np.linalg.norm(normals.reshape(*normals.shape[:2], 2, 3), axis=-1), 1e-6
+        ).repeat(3, -1)
         normals = (normals * half).astype(np.float32)
         chosen = rng.integers(0, view["points"].shape[1], self.points)
         points = view["points"][self.level][chosen].astype(np.float32)
@@ -104,14 +109,16 @@ class Views(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]]):
             "labels": view["labels"][self.level][chosen].astype(np.float32),
         }
 
-    def _photograph(self, rng: np.random.Generator, colour: Array, mask: Array) -> Array:
+    def _photograph(
+        self, rng: np.random.Generator, backgrounds: NDArray[np.uint8], colour: Array, mask: Array
+    ) -> Array:
         """The person (H, W, 3) over a background, as a camera would show them: (size, size, 3) in [0, 1]."""
         size = len(colour)
         if self.size < size:
             colour = cv2.resize(colour * mask, (self.size, self.size), interpolation=cv2.INTER_AREA)
             mask = cv2.resize(mask, (self.size, self.size), interpolation=cv2.INTER_AREA)[..., None]
             colour = colour / np.maximum(mask, 1e-3)
-        background = self._background(rng)
+        background = self._background(rng, backgrounds)
         if rng.random() < 0.35:
             background = cast_shadow(rng, background, mask[..., 0])
         picture = _recoloured(rng, colour) * mask + background * (1 - mask)
@@ -119,11 +126,11 @@ class Views(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]]):
             picture = _edged(rng, picture, mask[..., 0])
         return degrade(rng, picture.astype(np.float32))
 
-    def _background(self, rng: np.random.Generator) -> Array:
+    def _background(self, rng: np.random.Generator, backgrounds: NDArray[np.uint8]) -> Array:
         if rng.random() < 0.12:
             flat = 1 - rng.random() ** 3 if rng.random() < 0.5 else rng.random(3)
             return np.ones((self.size, self.size, 3), np.float32) * np.asarray(flat, np.float32)
-        picture = self.backgrounds[rng.integers(len(self.backgrounds))]
+        picture = backgrounds[rng.integers(len(backgrounds))]
         side = int(len(picture) * rng.uniform(0.55, 1))
         x, y = rng.integers(0, len(picture) - side + 1, 2)
         crop = picture[y : y + side, x : x + side][:, :: 1 if rng.random() < 0.5 else -1]
@@ -139,7 +146,9 @@ def _recoloured(rng: np.random.Generator, colour: Array) -> Array:
     return np.clip(colour, 0, 1) ** np.exp(rng.normal(-0.08, 0.2))
 
 
-def _shrunk(rng: np.random.Generator, colour: Array, mask: Array, normals: Array) -> tuple[Array, Array, Array]:
+def _shrunk(
+    rng: np.random.Generator, colour: Array, mask: Array, normals: Array
+) -> tuple[Array, Array, Array]:
     """The same person smaller and elsewhere in the picture."""
     scale = rng.uniform(0.35, 0.9)
     shift = rng.uniform(0, 1 - scale, 2)
@@ -148,7 +157,9 @@ def _shrunk(rng: np.random.Generator, colour: Array, mask: Array, normals: Array
         size = len(picture)
         target = (max(8, round(size * scale)),) * 2
         # OpenCV resizes four channels at most
-        planes = [cv2.resize(picture[..., k], target, interpolation=cv2.INTER_AREA) for k in range(picture.shape[2])]
+        planes = [
+            cv2.resize(picture[..., k], target, interpolation=cv2.INTER_AREA) for k in range(picture.shape[2])
+        ]
         small = np.stack(planes, -1)
         result = np.full_like(picture, border)
         x, y = (shift * (size - len(small)) / (1 - scale)).astype(int)
@@ -172,7 +183,9 @@ def _edged(rng: np.random.Generator, picture: Array, mask: Array) -> Array:
 
 def batches(views: Views, count: int, workers: int) -> Iterator[Batch]:
     """Batches of `count` views, made by `workers` processes."""
-    loader = torch.utils.data.DataLoader(views, count, num_workers=workers, prefetch_factor=3 if workers else None)
+    loader = torch.utils.data.DataLoader(
+        views, count, num_workers=workers, prefetch_factor=3 if workers else None
+    )
     for item in loader:
         front, back = item["normals"].chunk(2, 1)
         yield Batch(item["image"], front, back, item["mask"], item["depth"], item["points"], item["labels"])

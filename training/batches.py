@@ -1,4 +1,5 @@
-"""Views of the pool as batches: people in front of changing backgrounds, flipped, recoloured, photographed badly."""
+"""Views of the pool as batches: people in front of changing backgrounds, flipped, recoloured, photographed
+badly."""
 
 from __future__ import annotations
 
@@ -24,9 +25,9 @@ NOBODY = 0.04
 
 @dataclass(frozen=True)
 class Batch:
-    """B views. image (B, 3, S, S) float32 in [-1, 1] at the fine size, or at the coarse one where no stage needs more;
-    front, back (B, 3, s, s) unit normals in camera space, zero outside; mask (B, 1, s, s); depth (B, 2, s, s) camera z of
-    front and back; points (B, N, 3) camera space with labels (B, N) of one level."""
+    """B views. image (B, 3, S, S) float32 in [-1, 1] at the fine size, or at the coarse one where no stage
+    needs more; front, back (B, 3, s, s) unit normals in camera space, zero outside; mask (B, 1, s, s); depth
+    (B, 2, s, s) camera z of front and back; points (B, N, 3) camera space with labels (B, N) of one level."""
 
     image: Tensor
     front: Tensor
@@ -38,7 +39,8 @@ class Batch:
 
 
 def build_backgrounds(folder: Path, count: int, size: int, seed: int = 0) -> Path:
-    """Make `count` backgrounds once, (count, size, size, 3) uint8: making one costs as much as a training step."""
+    """Make `count` backgrounds once, (count, size, size, 3) uint8: making one costs as much as a training
+    step."""
     path = folder / BACKGROUND_FILE
     if not path.exists():
         rng = np.random.default_rng([seed, 2])
@@ -53,8 +55,9 @@ def build_backgrounds(folder: Path, count: int, size: int, seed: int = 0) -> Pat
 
 
 class Views(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]]):
-    """Endless augmented views. level: 0 points of the coarse, 1 of the fine level; shrink: also show people small, as in
-    the first look at a whole photograph (for the normal nets alone, since points do not follow)."""
+    """Endless augmented views. level: 0 points of the coarse, 1 of the fine level; shrink: also show people
+    small, as in the first look at a whole photograph (for the normal nets alone, since points do not
+    follow)."""
 
     def __init__(self, folder: Path, size: int, level: int, points: int, shrink: bool, seed: int) -> None:
         super().__init__()
@@ -77,7 +80,10 @@ class Views(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]]):
                     yield self._view(rng, backgrounds, {key: value[index] for key, value in data.items()})
 
     def _view(
-        self, rng: np.random.Generator, view: dict[str, NDArray[np.generic]]
+        self,
+        rng: np.random.Generator,
+        backgrounds: NDArray[np.uint8],
+        view: dict[str, NDArray[np.generic]],
     ) -> dict[str, NDArray[np.generic]]:
         colour = view["colour"].astype(np.float32) / 255
         mask = view["mask"].astype(np.float32)[..., None] / 255
@@ -139,7 +145,8 @@ class Views(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]]):
 
 
 def _recoloured(rng: np.random.Generator, colour: Array) -> Array:
-    """Contrast, brightness, saturation and tint of the person alone, whose wardrobe is narrower than the world's."""
+    """Contrast, brightness, saturation and tint of the person alone, whose wardrobe is narrower than the
+    world's."""
     grey = colour.mean(-1, keepdims=True)
     colour = grey + (colour - grey) * rng.uniform(0.6, 1.4)
     colour = colour * (1 + rng.normal(0, 0.06, 3)) * np.exp(rng.normal(0.05, 0.2))
@@ -170,7 +177,8 @@ def _shrunk(
 
 
 def _edged(rng: np.random.Generator, picture: Array, mask: Array) -> Array:
-    """A portrait-shaped photograph in a square crop: what lies outside repeats its edge pixels, as the engine pads."""
+    """A portrait-shaped photograph in a square crop: what lies outside repeats its edge pixels, as the engine
+    pads."""
     columns, rows = np.nonzero(mask.max(0) > 0.02)[0], np.nonzero(mask.max(1) > 0.02)[0]
     size = len(picture)
     if len(columns) == 0:
@@ -184,7 +192,11 @@ def _edged(rng: np.random.Generator, picture: Array, mask: Array) -> Array:
 def batches(views: Views, count: int, workers: int) -> Iterator[Batch]:
     """Batches of `count` views, made by `workers` processes."""
     loader = torch.utils.data.DataLoader(
-        views, count, num_workers=workers, prefetch_factor=3 if workers else None
+        views,
+        count,
+        num_workers=workers,
+        prefetch_factor=3 if workers else None,
+        multiprocessing_context="spawn" if workers else None,
     )
     for item in loader:
         front, back = item["normals"].chunk(2, 1)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib.metadata
 import os
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = Path(__file__).resolve().parent / "fake_engine.py"
-PYTEST_PARTS = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments")
+PYTEST_PARTS = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
 
 
 def missing(what: str) -> NoReturn:
@@ -58,14 +58,11 @@ def engine_python() -> str:
 def pytest_site(folder: Path) -> Path:
     """Copy pytest, which is pure Python, for a Blender whose Python has none."""
     for name in PYTEST_PARTS:
-        spec = importlib.util.find_spec(name)
-        assert spec is not None
-        assert spec.origin is not None
-        source = Path(spec.origin)
-        if source.name == "__init__.py":
-            shutil.copytree(source.parent, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copyfile(source, folder / source.name)
+        for file in importlib.metadata.files(name) or []:
+            if ".." not in file.parts and file.suffix != ".pyc":
+                target = folder / file
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file.locate(), target)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""`python -m training pool | fit | evaluate | people`: from nothing to weights."""
+"""`python -m training pool | fit | evaluate | people | photograph`: from nothing to weights."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from .evaluate import evaluate
 from .export import export
 from .fit import fit
 from .pool import TEST_SEEDS, PoolFormat, build_pool
-from .sheet import write_sheet
+from .sheet import write_photograph, write_sheet
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m training", description="Build weights from synthetic people.")
+    parser = argparse.ArgumentParser(
+        prog="python -m training", description="Build weights from synthetic people."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
 
     pool = commands.add_parser("pool", help="make people and render them, for training and for testing")
@@ -47,6 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
     people.add_argument("--count", type=int, default=24)
     people.add_argument("--sheet", type=Path, required=True, help="picture to write (.png)")
 
+    photograph = commands.add_parser("photograph", help="one person of the generator as a photograph")
+    photograph.add_argument("--seed", type=int, default=TEST_SEEDS, help="test people have seeds from 1000000 on")
+    photograph.add_argument("--out", type=Path, required=True, help="picture to write (.jpg)")
+
     options = parser.parse_args(arguments)
     try:
         return _run(options)
@@ -58,17 +64,29 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     if options.command == "pool":
         form = PoolFormat()
-        build_pool(options.folder / "test", range(TEST_SEEDS, TEST_SEEDS + options.test_people), form, options.workers)
-        made = build_pool(options.folder / "train", range(options.people), form, options.workers, options.minutes)
+        build_pool(
+            options.folder / "test",
+            range(TEST_SEEDS, TEST_SEEDS + options.test_people),
+            form,
+            options.workers,
+        )
+        made = build_pool(
+            options.folder / "train", range(options.people), form, options.workers, options.minutes
+        )
         print(f"{made} people to train on in {options.folder / 'train'}")
     elif options.command == "fit":
-        network = fit(PRESETS[options.preset], options.folder / "train", options.run, options.minutes, options.workers)
+        network = fit(
+            PRESETS[options.preset], options.folder / "train", options.run, options.minutes, options.workers
+        )
         metrics = evaluate(network, options.folder / "test")
         export(network, options.folder / "train", options.run, options.out, options.minutes, metrics)
         print(f"wrote {options.out}: {json.dumps(metrics)}")
     elif options.command == "evaluate":
         weights = load_weights(options.weights)
         print(json.dumps(evaluate(weights.network, options.folder / "test", options.views), indent=1))
+    elif options.command == "photograph":
+        write_photograph(options.seed, options.out)
+        print(f"wrote {options.out}")
     else:
         write_sheet(range(options.seed, options.seed + options.count), options.sheet)
         print(f"wrote {options.sheet}")

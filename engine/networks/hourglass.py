@@ -12,7 +12,7 @@ from ..weights.presets import Encoder
 
 
 class ConvBlock(nn.Module):
-    """Pre-activation residual block whose three convolutions are concatenated: channels out/2, out/4, out/4."""
+    """Pre-activation residual block; its three convolutions, out/2 + out/4 + out/4, are concatenated."""
 
     def __init__(self, before: int, after: int, groups: int) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class ConvBlock(nn.Module):
         self.bn1 = nn.GroupNorm(groups, before)
         self.bn2 = nn.GroupNorm(groups, after // 2)
         self.bn3 = nn.GroupNorm(groups, after // 4)
-        # bn4 exists in every block of the released checkpoint; where the width changes it is the skip's own norm
+        # every block of the released checkpoint has bn4; only where the width changes is it used, by the skip
         self.bn4 = nn.GroupNorm(groups, before)
         self.downsample: nn.Sequential | None = None
         if before != after:
@@ -33,7 +33,7 @@ class ConvBlock(nn.Module):
         second = self.conv2(functional.relu(self.bn2(first), True))
         third = self.conv3(functional.relu(self.bn3(second), True))
         skip = x if self.downsample is None else self.downsample(x)
-        return cast(Tensor, torch.cat([first, second, third], 1) + skip)
+        return torch.cat([first, second, third], 1) + skip
 
 
 class Hourglass(nn.Module):

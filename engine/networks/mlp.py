@@ -1,4 +1,4 @@
-"""The implicit function: features and depth of a point -> occupancy (PIFu, section 3; PIFuHD, section 3.1)."""
+"""The implicit function: a point's features and depth -> occupancy (PIFu, section 3; PIFuHD, 3.1)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 class MLP(nn.Module):
-    """1x1 convolutions over points with the input concatenated again at `residual` layers and LeakyReLU between."""
+    """1x1 convolutions over points, LeakyReLU between; `residual` layers see the input once more."""
 
     def __init__(self, widths: tuple[int, ...], residual: tuple[int, ...]) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class MLP(nn.Module):
         )
 
     def forward(self, x: Tensor, tap: int | None = None) -> tuple[Tensor, Tensor | None]:
-        """x (B, widths[0], N) -> logits (B, 1, N) and, if `tap` names a layer, its activation (B, width, N)."""
+        """x (B, widths[0], N) -> logits (B, 1, N) and the activation (B, width, N) of layer `tap`, if any."""
         y, tapped = x, None
         for i, layer in enumerate(self.filters):
             y = layer(torch.cat([y, x], 1) if i in self.residual else y)

@@ -15,8 +15,8 @@ MASK_THRESHOLD = 0.5
 
 @dataclass(frozen=True)
 class NormalMaps:
-    """front, back: (B, 3, S, S) camera-space normals (x right, y up, z to the viewer), the zero vector outside the person;
-    mask: (B, 1, S, S) in [0, 1], the person's silhouette."""
+    """front, back: (B, 3, S, S) camera-space normals (x right, y up, z to the viewer), the zero vector
+    outside the person; mask: (B, 1, S, S) in [0, 1], the person's silhouette."""
 
     front: Tensor
     back: Tensor
@@ -24,21 +24,25 @@ class NormalMaps:
 
 
 class ResidualBlock(nn.Module):
-    """Two reflect-padded 3x3 convolutions with instance norm, added to the input (pix2pixHD, Wang et al. 2018)."""
+    """Two reflect-padded 3x3 convolutions with instance norm, added to the input (Wang et al. 2018)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv_block = nn.Sequential(
-            nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3), nn.InstanceNorm2d(channels), nn.ReLU(True),
-            nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3), nn.InstanceNorm2d(channels),
-        )  # fmt: skip
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3),
+            *_normed(channels),
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3),
+            nn.InstanceNorm2d(channels),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return x + cast(Tensor, self.conv_block(x))
 
 
 class GlobalGenerator(nn.Module):
-    """pix2pixHD's global generator (Wang et al. 2018): (B, 3, S, S) picture in [-1, 1] -> (B, 3, S, S) in [-1, 1].
+    """pix2pixHD's global generator (Wang et al. 2018): (B, 3, S, S) in [-1, 1] -> (B, 3, S, S) in [-1, 1].
 
     channels: of the stem and after each stride-2 convolution; blocks: residual blocks at the lowest size.
     """
@@ -68,7 +72,9 @@ class _Conv(nn.Sequential):
 
     def __init__(self, before: int, after: int, size: int = 3, stride: int = 1) -> None:
         super().__init__(
-            nn.Conv2d(before, after, size, stride, size // 2, bias=False), nn.GroupNorm(8, after), nn.ReLU(True)
+            nn.Conv2d(before, after, size, stride, size // 2, bias=False),
+            nn.GroupNorm(8, after),
+            nn.ReLU(True),
         )
 
 
@@ -84,8 +90,9 @@ class _Residual(nn.Module):
 
 
 class SharedNormalNet(nn.Module):
-    """Both normal maps and the silhouette from one trunk with skip connections: the `compact` counterpart of the two
-    generators, at a thirtieth of their cost. (B, 3, S, S) in [-1, 1] -> (B, 7, S, S): raw front, raw back, mask logit.
+    """Both normal maps and the silhouette from one trunk with skip connections: the `compact` counterpart of
+    the two generators, at a thirtieth of their cost. (B, 3, S, S) in [-1, 1] -> (B, 7, S, S): raw front, raw
+    back, mask logit.
     """
 
     def __init__(self, channels: tuple[int, ...], blocks: int) -> None:

@@ -1,7 +1,7 @@
 """Both levels of PIFuHD (section 3.2): a coarse function over the whole picture, a fine one that refines it.
 
-Points are in camera space: x right, y up, z to the viewer, the crop's cube is [-1, 1]^3. A checkpoint's top-level keys are
-the fine level's, `netG` holds the coarse level and the normal nets.
+Points are in camera space: x right, y up, z to the viewer, the crop's cube is [-1, 1]^3. A checkpoint's
+top-level keys are the fine level's, `netG` holds the coarse level and the normal nets.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .normal import GlobalGenerator, NormalMaps, SharedNormalNet, maps_of_pair, 
 
 @dataclass(frozen=True)
 class Features:
-    """What one picture's points are decided from: coarse (B, C, h, w) and, with a fine level, fine (B, C', h', w')."""
+    """What one picture's points are decided from: coarse (B, C, h, w); fine (B, C', h', w') or None."""
 
     coarse: Tensor
     fine: Tensor | None
@@ -51,7 +51,7 @@ class CoarseLevel(nn.Module):
         self.normals = preset.normals
 
     def predict_normals(self, image: Tensor) -> NormalMaps:
-        """image (B, 3, S, S) RGB in [-1, 1] -> maps (B, ., S, S). Raises ValueError for presets without normal nets."""
+        """image (B, 3, S, S) RGB in [-1, 1] -> maps of side S. Raises ValueError without normal nets."""
         if self.normals is None:
             raise ValueError("this preset has no normal nets")
         if self.normals.shared:
@@ -77,7 +77,7 @@ class PIFuHD(nn.Module):
             self.mlp = MLP(preset.fine.mlp, preset.fine.residual)
 
     def predict_normals(self, image: Tensor) -> NormalMaps | None:
-        """image (B, 3, S, S) RGB in [-1, 1], S the preset's coarse_size; None for presets without normal nets."""
+        """image (B, 3, S, S) RGB in [-1, 1], S = coarse_size; None for presets without normal nets."""
         return None if self.preset.normals is None else self.netG.predict_normals(image)
 
     def coarse_features(self, image: Tensor, maps: NormalMaps | None) -> list[Tensor]:
@@ -89,20 +89,25 @@ class PIFuHD(nn.Module):
         return cast(list[Tensor], self.image_filter(_with_normals(image_fine, maps)))
 
     def encode(self, image: Tensor, image_fine: Tensor | None, maps: NormalMaps | None) -> Features:
-        """All that is computed once a picture. image (B, 3, S, S) at coarse_size, image_fine at fine_size, in [-1, 1]."""
+        """All that is computed once a picture: image (B, 3, S, S) of side coarse_size, image_fine of side
+        fine_size, both in [-1, 1]. Raises ValueError where the fine level lacks its picture."""
         coarse = self.coarse_features(image, maps)[-1]
         if self.preset.fine is None:
             return Features(coarse, None)
         if image_fine is None:
-            raise ValueError(f"preset {self.preset.name} needs the picture at {self.preset.fine_size} pixels too")
+            raise ValueError(
+                f"preset {self.preset.name} needs the picture at {self.preset.fine_size} pixels too"
+            )
         return Features(coarse, self.fine_features(image_fine, maps)[-1])
 
     def query_fine(self, features: Tensor, points: Tensor, omega: Tensor) -> Tensor:
-        """Occupancy logits (B, N) of the fine level; omega (B, W, N) comes from the coarse level at the same points."""
+        """Occupancy logits (B, N) of the fine level; omega (B, W, N): the coarse level's at these points."""
         return cast(Tensor, self.mlp(torch.cat([sample(features, points), omega], 1))[0][:, 0])
 
     def occupancy(self, features: Features, points: Tensor) -> Tensor:
-        """Occupancy (N,) in [0, 1] of camera-space points (N, 3) in a picture of batch 1; 0 outside the crop's cube."""
+        """Occupancy (N,) in [0, 1] of camera-space points (N, 3) in a picture of batch 1.
+
+        Outside the cube it is 0; the fine level cuts in x and y only."""
         batch = points[None]
         logits, omega = self.netG.query(features.coarse, batch)
         inside = (points.abs() <= 1).all(1)

@@ -23,7 +23,7 @@ FORMAT = "pifuhd-blender 1"
 
 @dataclass(frozen=True)
 class LoadedWeights:
-    """A network ready for inference. card: preset, training, metrics and licence in words; sha256 of the file."""
+    """A network for inference. card: preset, training, metrics, licence in words; sha256 of the file."""
 
     preset: Preset
     network: PIFuHD
@@ -44,9 +44,12 @@ def save_weights(path: Path, network: PIFuHD, card: dict[str, str]) -> None:
 
 
 def _unique(network: PIFuHD) -> dict[str, torch.Tensor]:
-    """The state without the second names that a shared parameter has."""
-    seen: set[int] = set()
-    return {k: v for k, v in network.state_dict().items() if v.data_ptr() not in seen and not seen.add(v.data_ptr())}  # type: ignore[func-returns-value]
+    """The state without the second names that a shared parameter has (see `ConvBlock.bn4`)."""
+    first_names: dict[int, str] = {}
+    state = network.state_dict()
+    for name, value in state.items():
+        first_names.setdefault(value.data_ptr(), name)
+    return {name: state[name] for name in first_names.values()}
 
 
 def load_weights(path: Path | str, device: str | torch.device = "cpu") -> LoadedWeights:
@@ -62,7 +65,7 @@ def load_weights(path: Path | str, device: str | torch.device = "cpu") -> Loaded
                 raise ValueError("it was not written by PIFuHD for Blender")
             preset = Preset.from_dict(json.loads(metadata["preset"]))
             card = {str(k): str(v) for k, v in json.loads(metadata["card"]).items()}
-            state = {key: file.get_tensor(key).float() for key in file.keys()}
+            state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118  (no iterator)
         network = PIFuHD(preset)
         missing, unexpected = network.load_state_dict(state, strict=False)
         known = set(_unique(network))
@@ -83,4 +86,6 @@ def random_weights(preset: Preset | str, seed: int) -> LoadedWeights:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = PIFuHD(chosen)
-    return LoadedWeights(chosen, network.eval(), {"training": f"none: random parameters of seed {seed}"}, "0" * 64)
+    return LoadedWeights(
+        chosen, network.eval(), {"training": f"none: random parameters of seed {seed}"}, "0" * 64
+    )

@@ -1,7 +1,8 @@
 """Architectures: frozen descriptions from which the networks are built, checked on construction.
 
-`pifuhd` has the published sizes (PIFuHD, supplement A). `compact` has the same structure at half the picture sizes with
-narrow layers, sized to train and run on a laptop's CPU; its two normal nets share a trunk and give a silhouette.
+`pifuhd` has the published sizes (PIFuHD, supplement A). `compact` has the same structure at half the picture
+sizes with narrow layers, sized to train and run on a laptop's CPU; its two normal nets share a trunk and give
+a silhouette.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class NormalNets:
-    """shared: one trunk with skips and a mask, or two pix2pixHD generators; channels: stem and after each stride-2
-    convolution; blocks: residual blocks at the lowest size."""
+    """shared: one trunk with skips and a mask, or two pix2pixHD generators; channels: stem and after each
+    stride-2 convolution; blocks: residual blocks at the lowest size."""
 
     shared: bool
     channels: tuple[int, ...]
@@ -22,8 +23,8 @@ class NormalNets:
 
 @dataclass(frozen=True)
 class Encoder:
-    """Stacked hourglass. channels: stem, then after each of three residual blocks; pool: average pool after the first
-    block; depth: halvings in an hourglass; groups: of every group norm."""
+    """Stacked hourglass. channels: stem, then after each of three residual blocks; pool: average pool after
+    the first block; depth: halvings in an hourglass; groups: of every group norm."""
 
     in_channels: int
     channels: tuple[int, int, int, int]
@@ -36,8 +37,8 @@ class Encoder:
 
 @dataclass(frozen=True)
 class Level:
-    """An image encoder and its implicit function: mlp widths from input to the single output, and the layers at which the
-    input is concatenated again."""
+    """An image encoder and its implicit function: mlp widths from input to the single output, and the layers
+    at which the input is concatenated again."""
 
     encoder: Encoder
     mlp: tuple[int, ...]
@@ -46,8 +47,9 @@ class Level:
 
 @dataclass(frozen=True)
 class Preset:
-    """One architecture. Sizes in pixels; padding: what lies outside the picture; depth_scale: factor on z at the coarse
-    function's input; omega_layer: layer of the coarse function whose activation the fine level sees."""
+    """One architecture. Sizes in pixels; padding: what lies outside the picture; depth_scale: factor on z at
+    the coarse function's input; omega_layer: layer of the coarse function whose activation the fine level
+    sees."""
 
     name: str
     coarse_size: int
@@ -63,9 +65,13 @@ class Preset:
         with_normals = 3 if self.normals is None else 9
         for level in filter(None, (self.coarse, self.fine)):
             if level.encoder.in_channels != with_normals:
-                raise ValueError(f"preset {self.name}: an encoder with {level.encoder.in_channels} input channels")
+                raise ValueError(
+                    f"preset {self.name}: an encoder with {level.encoder.in_channels} input channels"
+                )
             if level.mlp[-1] != 1 or not set(level.residual) <= set(range(1, len(level.mlp) - 1)):
-                raise ValueError(f"preset {self.name}: an implicit function with layers {level.mlp}, {level.residual}")
+                raise ValueError(
+                    f"preset {self.name}: an implicit function with layers {level.mlp}, {level.residual}"
+                )
         if self.coarse.mlp[0] != self.coarse.encoder.out_channels + 1:
             raise ValueError(f"preset {self.name}: the coarse function takes its features and the depth")
         if (self.fine is None) != (self.fine_size == 0):
@@ -73,7 +79,9 @@ class Preset:
         if self.fine is not None:
             omega = self.coarse.mlp[self.omega_layer + 1]
             if self.fine.mlp[0] != self.fine.encoder.out_channels + omega:
-                raise ValueError(f"preset {self.name}: the fine function takes its features and Omega ({omega})")
+                raise ValueError(
+                    f"preset {self.name}: the fine function takes its features and Omega ({omega})"
+                )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as they are written into weights files."""

@@ -50,7 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
     people.add_argument("--sheet", type=Path, required=True, help="picture to write (.png)")
 
     photograph = commands.add_parser("photograph", help="one person of the generator as a photograph")
-    photograph.add_argument("--seed", type=int, default=TEST_SEEDS, help="test people have seeds from 1000000 on")
+    photograph.add_argument(
+        "--seed", type=int, default=TEST_SEEDS, help="test people have seeds from 1000000 on"
+    )
     photograph.add_argument("--out", type=Path, required=True, help="picture to write (.jpg)")
 
     options = parser.parse_args(arguments)

@@ -1,11 +1,11 @@
-"""Views of the pool as batches: people in front of changing backgrounds, flipped, recoloured, photographed
-badly."""
+"""Views of the pool as batches: over changing backgrounds, flipped, recoloured, photographed badly."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ from .backgrounds import cast_shadow, photographic_background
 from .camera_noise import degrade
 from .pool import list_pool, read_person
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 BACKGROUND_FILE = "backgrounds.npy"
 NOBODY = 0.04
 """Share of pictures without a person, from which the silhouette learns that there may be none."""
@@ -39,8 +39,7 @@ class Batch:
 
 
 def build_backgrounds(folder: Path, count: int, size: int, seed: int = 0) -> Path:
-    """Make `count` backgrounds once, (count, size, size, 3) uint8: making one costs as much as a training
-    step."""
+    """Write (count, size, size, 3) uint8 backgrounds once: one costs as much as a training step."""
     path = folder / BACKGROUND_FILE
     if not path.exists():
         rng = np.random.default_rng([seed, 2])
@@ -85,21 +84,19 @@ class Views(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]]):
         backgrounds: NDArray[np.uint8],
         view: dict[str, NDArray[np.generic]],
     ) -> dict[str, NDArray[np.generic]]:
-        colour = view["colour"].astype(np.float32) / 255
-        mask = view["mask"].astype(np.float32)[..., None] / 255
-        normals = np.concatenate([view["front"], view["back"]], -1).astype(np.float32) / 127.5 - 1
+        colour: Array = view["colour"].astype(np.float32) / 255
+        mask: Array = view["mask"].astype(np.float32)[..., None] / 255
+        normals: Array = np.concatenate([view["front"], view["back"]], -1).astype(np.float32) / 127.5 - 1
         depth = view["depth"].astype(np.float32)
         if rng.random() < NOBODY and self.shrink:
             colour, mask, normals = colour * 0, mask * 0, normals * 0
         elif rng.random() < 0.3 and self.shrink:
             colour, mask, normals = _shrunk(rng, colour, mask, normals)
-        image = self._photograph(rng, backgrounds, colour, mask)
+        image: Array = self._photograph(rng, backgrounds, colour, mask)
         # 128 stands for the zero vector: bytes cannot hold it exactly, the mask can
-        half = cv2.resize(mask, normals.shape[:2], interpolation=cv2.INTER_AREA)[..., None] >= 0.5
-        normals = normals / np.maximum(
-            np.linalg.norm(normals.reshape(*normals.shape[:2], 2, 3), axis=-1), 1e-6
-        ).repeat(3, -1)
-        normals = (normals * half).astype(np.float32)
+        half = _resized(mask, len(normals))[..., None] >= 0.5
+        length = np.linalg.norm(normals.reshape(*normals.shape[:2], 2, 3), axis=-1)
+        normals = (normals / np.maximum(length, 1e-6).repeat(3, -1) * half).astype(np.float32)
         chosen = rng.integers(0, view["points"].shape[1], self.points)
         points = view["points"][self.level][chosen].astype(np.float32)
         if rng.random() < 0.5:
@@ -121,13 +118,12 @@ class Views(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]]):
         """The person (H, W, 3) over a background, as a camera would show them: (size, size, 3) in [0, 1]."""
         size = len(colour)
         if self.size < size:
-            colour = cv2.resize(colour * mask, (self.size, self.size), interpolation=cv2.INTER_AREA)
-            mask = cv2.resize(mask, (self.size, self.size), interpolation=cv2.INTER_AREA)[..., None]
+            colour, mask = _resized(colour * mask, self.size), _resized(mask, self.size)[..., None]
             colour = colour / np.maximum(mask, 1e-3)
-        background = self._background(rng, backgrounds)
+        background: Array = self._background(rng, backgrounds)
         if rng.random() < 0.35:
             background = cast_shadow(rng, background, mask[..., 0])
-        picture = _recoloured(rng, colour) * mask + background * (1 - mask)
+        picture: Array = _recoloured(rng, colour) * mask + background * (1 - mask)
         if rng.random() < 0.4:
             picture = _edged(rng, picture, mask[..., 0])
         return degrade(rng, picture.astype(np.float32))
@@ -140,17 +136,21 @@ class Views(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]]):
         side = int(len(picture) * rng.uniform(0.55, 1))
         x, y = rng.integers(0, len(picture) - side + 1, 2)
         crop = picture[y : y + side, x : x + side][:, :: 1 if rng.random() < 0.5 else -1]
-        crop = cv2.resize(np.ascontiguousarray(crop), (self.size, self.size), interpolation=cv2.INTER_AREA)
-        return crop.astype(np.float32) / 255
+        return _resized(np.ascontiguousarray(crop), self.size).astype(np.float32) / 255
+
+
+def _resized(picture: NDArray[Any], size: int) -> NDArray[Any]:
+    """A picture (H, W, 1..4) at size x size, of the same type; a single channel loses its axis."""
+    return cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
 
 
 def _recoloured(rng: np.random.Generator, colour: Array) -> Array:
-    """Contrast, brightness, saturation and tint of the person alone, whose wardrobe is narrower than the
-    world's."""
+    """Vary the person's colours alone, since the generator's wardrobe is narrower than the world's."""
     grey = colour.mean(-1, keepdims=True)
     colour = grey + (colour - grey) * rng.uniform(0.6, 1.4)
     colour = colour * (1 + rng.normal(0, 0.06, 3)) * np.exp(rng.normal(0.05, 0.2))
-    return np.clip(colour, 0, 1) ** np.exp(rng.normal(-0.08, 0.2))
+    toned: Array = np.clip(colour, 0, 1) ** np.exp(rng.normal(-0.08, 0.2))
+    return toned
 
 
 def _shrunk(
@@ -162,12 +162,9 @@ def _shrunk(
 
     def moved(picture: Array, border: float) -> Array:
         size = len(picture)
-        target = (max(8, round(size * scale)),) * 2
+        target = max(8, round(size * scale))
         # OpenCV resizes four channels at most
-        planes = [
-            cv2.resize(picture[..., k], target, interpolation=cv2.INTER_AREA) for k in range(picture.shape[2])
-        ]
-        small = np.stack(planes, -1)
+        small = np.stack([_resized(picture[..., k], target) for k in range(picture.shape[2])], -1)
         result = np.full_like(picture, border)
         x, y = (shift * (size - len(small)) / (1 - scale)).astype(int)
         result[y : y + len(small), x : x + len(small)] = small
@@ -177,8 +174,7 @@ def _shrunk(
 
 
 def _edged(rng: np.random.Generator, picture: Array, mask: Array) -> Array:
-    """A portrait-shaped photograph in a square crop: what lies outside repeats its edge pixels, as the engine
-    pads."""
+    """A portrait-shaped photograph in a square crop: its edge pixels repeat outside, as the engine pads."""
     columns, rows = np.nonzero(mask.max(0) > 0.02)[0], np.nonzero(mask.max(1) > 0.02)[0]
     size = len(picture)
     if len(columns) == 0:
@@ -186,7 +182,8 @@ def _edged(rng: np.random.Generator, picture: Array, mask: Array) -> Array:
     left, right = rng.integers(0, columns[0] + 1), rng.integers(columns[-1], size)
     top = rng.integers(0, rows[0] + 1) if rng.random() < 0.3 else 0
     bottom = rng.integers(rows[-1], size) if rng.random() < 0.3 else size - 1
-    return picture[np.arange(size).clip(top, bottom)][:, np.arange(size).clip(left, right)]
+    edged: Array = picture[np.arange(size).clip(top, bottom)][:, np.arange(size).clip(left, right)]
+    return edged
 
 
 def batches(views: Views, count: int, workers: int) -> Iterator[Batch]:

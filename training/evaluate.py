@@ -17,11 +17,12 @@ from .stages import frozen_maps, point_iou
 
 @torch.inference_mode()
 def evaluate(network: PIFuHD, pool: Path, views: int = 100, seed: int = 7) -> dict[str, float]:
-    """Compare with the truth on `views` views of the people in `pool`, over random backgrounds with camera noise.
+    """Compare with the truth on `views` views of the people in `pool`, over random, noisy backgrounds.
 
-    Returns: views; people; mask_iou; front_error, back_error: squared length of the difference of unit normals, mean over
-    the true silhouette; front_degrees, back_degrees: mean angle there; coarse_iou, fine_iou: intersection over union of
-    inside points among the labelled ones near the surface (sigma 5 cm and 3 cm, 1 in 17 uniform), each level on its own.
+    Returns: views; people; mask_iou; front_error, back_error: squared length of the difference of unit
+    normals, mean over the true silhouette; front_degrees, back_degrees: mean angle there; coarse_iou,
+    fine_iou: intersection over union of inside points among the labelled ones near the surface (sigma 5 cm
+    and 3 cm, 1 in 17 uniform), each level on its own.
     """
     preset = network.preset
     sums: dict[str, list[float]] = {}

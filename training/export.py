@@ -15,14 +15,16 @@ from engine.weights import save_weights
 from .pool import list_pool
 
 
-def export(network: PIFuHD, pool: Path, run: Path, path: Path, minutes: float, metrics: dict[str, float]) -> None:
+def export(
+    network: PIFuHD, pool: Path, run: Path, path: Path, minutes: float, metrics: dict[str, float]
+) -> None:
     """Write `network` as float16 to `path`; the card says how it was trained and what it reaches."""
     path.parent.mkdir(parents=True, exist_ok=True)
     card = {
         "preset": network.preset.name,
         "licence": "CC0-1.0",
         "made": datetime.date.today().isoformat(),
-        "data": f"{len(list_pool(pool))} synthetic dressed people of training/humans, no photographs of people",
+        "data": f"{len(list_pool(pool))} synthetic dressed people of training/humans, no photographs",
         "training": json.dumps(training_summary(run)),
         "hardware": f"{torch.get_num_threads()} threads of {platform.machine()}, {minutes:g} minutes in all",
         "metrics": json.dumps(metrics),

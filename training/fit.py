@@ -36,9 +36,9 @@ class Progress:
 def fit(preset: Preset, pool: Path, run: Path, minutes: float, workers: int, seed: int = 0) -> PIFuHD:
     """Train `preset` on the people in `pool` for `minutes` in all, keeping checkpoints in `run`.
 
-    Called again with the same folder it resumes: finished stages are loaded, the rest goes on. Returns the averaged
-    network. Raises ValueError for a run of another preset or an unusable pool, FloatingPointError when a loss is not finite
-    (the last good checkpoint stays).
+    Called again with the same folder it resumes: finished stages are loaded, the rest goes on. Returns the
+    averaged network. Raises ValueError for a run of another preset or an unusable pool, FloatingPointError
+    when a loss is not finite (the last good checkpoint stays).
     """
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
@@ -50,7 +50,9 @@ def fit(preset: Preset, pool: Path, run: Path, minutes: float, workers: int, see
     return network.eval()
 
 
-def _fit_stage(name: str, network: PIFuHD, pool: Path, run: Path, budget: float, workers: int, seed: int) -> None:
+def _fit_stage(
+    name: str, network: PIFuHD, pool: Path, run: Path, budget: float, workers: int, seed: int
+) -> None:
     settings = SETTINGS[name]
     stage = STAGES[name](network)
     parameters = stage.trained()
@@ -63,7 +65,10 @@ def _fit_stage(name: str, network: PIFuHD, pool: Path, run: Path, budget: float,
     path, progress = run / f"{name}.pt", Progress()
     if path.exists():
         progress = _resume(path, network.preset, parameters, optimiser, averages)
-    print(f"stage {name}: step {progress.step}, {progress.seconds / 60:.1f} of {budget / 60:.1f} min done", flush=True)
+    print(
+        f"stage {name}: step {progress.step}, {progress.seconds / 60:.1f} of {budget / 60:.1f} min done",
+        flush=True,
+    )
     if progress.seconds < budget:
         source = iter(batches(stage.views(pool, settings, seed + progress.step), settings.batch, workers))
         sums: dict[str, float] = defaultdict(float)
@@ -103,9 +108,11 @@ def _step(
         losses: dict[str, Tensor] = stage(batch)
     total = torch.stack([value for key, value in losses.items() if "not minimised" not in key]).sum()
     if not torch.isfinite(total):
-        raise FloatingPointError("The loss is not finite; the last checkpoint is good. Resume with a lower rate.")
+        raise FloatingPointError(
+            "The loss is not finite; the last checkpoint is good. Resume with a lower rate."
+        )
     optimiser.zero_grad(set_to_none=True)
-    total.backward()
+    torch.autograd.backward(total)
     nn.utils.clip_grad_norm_(parameters, 1.0)
     optimiser.step()
     return {key: value.item() for key, value in losses.items()}
@@ -116,23 +123,36 @@ def _save(
     averages: list[Tensor], progress: Progress,
 ) -> None:  # fmt: skip
     state = {
-        "preset": preset.name, "parameters": [p.detach() for p in parameters], "averages": averages,
-        "optimiser": optimiser.state_dict(), "step": progress.step, "seconds": progress.seconds, "log": progress.log,
-    }  # fmt: skip
+        "preset": preset.name,
+        "parameters": [p.detach() for p in parameters],
+        "averages": averages,
+        "optimiser": optimiser.state_dict(),
+        "step": progress.step,
+        "seconds": progress.seconds,
+        "log": progress.log,
+    }
     partial = path.with_suffix(".tmp")
     torch.save(state, partial)
     partial.replace(path)
 
 
 def _resume(
-    path: Path, preset: Preset, parameters: list[nn.Parameter], optimiser: torch.optim.Optimizer, averages: list[Tensor]
+    path: Path,
+    preset: Preset,
+    parameters: list[nn.Parameter],
+    optimiser: torch.optim.Optimizer,
+    averages: list[Tensor],
 ) -> Progress:
     state = torch.load(path, weights_only=True)
     shapes = [p.shape for p in state["parameters"]]
     if state["preset"] != preset.name or shapes != [p.shape for p in parameters]:
-        raise ValueError(f"{path} belongs to preset {state['preset']}. Choose another run folder for {preset.name}.")
+        raise ValueError(
+            f"{path} belongs to preset {state['preset']}. Choose another run folder for {preset.name}."
+        )
     with torch.no_grad():
-        for target, value in zip([*parameters, *averages], [*state["parameters"], *state["averages"]], strict=True):
+        for target, value in zip(
+            [*parameters, *averages], [*state["parameters"], *state["averages"]], strict=True
+        ):
             target.copy_(value)
     optimiser.load_state_dict(state["optimiser"])
     return Progress(state["step"], state["seconds"], state["log"])
@@ -141,7 +161,9 @@ def _resume(
 def _log(run: Path, stage: str, progress: Progress, batch: int) -> None:
     values = {key: round(value, 4) for key, value in progress.log.items()}
     speed = progress.step * batch / progress.seconds
-    print(f"{stage} {progress.step} ({progress.seconds / 60:.1f} min, {speed:.1f} views/s) {values}", flush=True)
+    print(
+        f"{stage} {progress.step} ({progress.seconds / 60:.1f} min, {speed:.1f} views/s) {values}", flush=True
+    )
     path = run / f"{stage}.csv"
     new = not path.exists()
     with path.open("a", newline="") as file:

@@ -28,7 +28,9 @@ def gradient_l1(predicted: Tensor, target: Tensor, mask: Tensor, scales: int = 3
     total = predicted.new_zeros(())
     for _ in range(scales):
         for axis in (2, 3):
-            both = torch.minimum(mask.narrow(axis, 1, mask.shape[axis] - 1), mask.narrow(axis, 0, mask.shape[axis] - 1))
+            both = torch.minimum(
+                mask.narrow(axis, 1, mask.shape[axis] - 1), mask.narrow(axis, 0, mask.shape[axis] - 1)
+            )
             total = total + masked_l1(predicted.diff(dim=axis), target.diff(dim=axis), both)
         predicted, target, mask = (functional.avg_pool2d(x, 2) for x in (predicted, target, mask))
         mask = (mask > 0.99).to(mask.dtype)

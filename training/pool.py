@@ -1,7 +1,8 @@
 """A pool of rendered people on disk: what every stage of training reads.
 
-One uncompressed .npz a person, named by seed, with a few views each. Rendering costs seconds a person while a training step
-takes a fraction of one, so views are made once, by CPU workers, and varied as they are read (training/batches.py).
+One uncompressed .npz a person, named by seed, with a few views each. Rendering costs seconds a person while a
+training step takes a fraction of one, so views are made once, by CPU workers, and varied as they are read
+(training/batches.py).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +34,7 @@ COARSE_SIGMA, FINE_SIGMA = 0.05, 0.03
 
 @dataclass(frozen=True)
 class PoolFormat:
-    """size: side of the pictures; normals and depth are kept at half of it. points: labelled points a view and level."""
+    """size: side of the pictures, twice that of normals and depth; points: labelled ones a view and level."""
 
     size: int = 512
     views: int = 4
@@ -42,16 +44,18 @@ class PoolFormat:
 def make_views(person: Person, rng: np.random.Generator, form: PoolFormat) -> dict[str, np.ndarray]:
     """Render `form.views` views of a person.
 
-    Returns, N views first: colour (N, S, S, 3) uint8 sRGB; mask (N, S, S) uint8; front, back (N, S/2, S/2, 3) uint8 with
-    (n + 1) / 2 * 255 and 128 as the zero vector; depth (N, 2, S/2, S/2) float16, camera z of front and back; points
-    (N, 2, P, 3) float32 camera space and labels (N, 2, P) bool for the coarse and the fine level; scale (N,) float32
-    camera units a metre.
+    Returns, N views first: colour (N, S, S, 3) uint8 sRGB; mask (N, S, S) uint8; front, back (N, S/2, S/2, 3)
+    uint8 with (n + 1) / 2 * 255 and 128 as the zero vector; depth (N, 2, S/2, S/2) float16, camera z of front
+    and back; points (N, 2, P, 3) float32 camera space and labels (N, 2, P) bool for the coarse and the fine
+    level; scale (N,) float32 camera units a metre.
     """
     views = [_one_view(person, random_camera(rng, person), rng, form) for _ in range(form.views)]
     return {key: np.stack([view[key] for view in views]) for key in views[0]}
 
 
-def _one_view(person: Person, camera: Camera, rng: np.random.Generator, form: PoolFormat) -> dict[str, np.ndarray]:
+def _one_view(
+    person: Person, camera: Camera, rng: np.random.Generator, form: PoolFormat
+) -> dict[str, np.ndarray]:
     view = render(person, camera, form.size, random_light(rng))
     vertices = camera_vertices(person, camera.yaw, camera.scale, camera.shift, camera.tilt)
     points = [
@@ -73,7 +77,7 @@ def _one_view(person: Person, camera: Camera, rng: np.random.Generator, form: Po
 
 
 def _halved(view: View) -> dict[str, torch.Tensor]:
-    """Normals and depth at half size: means over the covered pixels of each 2 x 2 block, normals made unit again."""
+    """Normals and depth at half size: means over the covered pixels of 2 x 2, normals made unit again."""
     solid = (view.mask >= 0.5).float()
     share = functional.avg_pool2d(solid[None], 2)[0]
     kept = (share >= 0.5).float()
@@ -93,7 +97,7 @@ def build_person(folder: Path, seed: int, form: PoolFormat) -> Path:
     path = folder / f"{seed:07d}.npz"
     if not path.exists():
         torch.set_num_threads(1)
-        arrays = make_views(make_person(seed), np.random.default_rng([seed, 1]), form)
+        arrays: dict[str, Any] = {**make_views(make_person(seed), np.random.default_rng([seed, 1]), form)}
         partial = path.with_suffix(f".{os.getpid()}.tmp")
         try:
             with partial.open("wb") as file:
@@ -104,7 +108,9 @@ def build_person(folder: Path, seed: int, form: PoolFormat) -> Path:
     return path
 
 
-def build_pool(folder: Path, seeds: Iterable[int], form: PoolFormat, workers: int, minutes: float | None = None) -> int:
+def build_pool(
+    folder: Path, seeds: Iterable[int], form: PoolFormat, workers: int, minutes: float | None = None
+) -> int:
     """Make the files of all `seeds` with `workers` processes; returns how many there are now.
 
     Stops after `minutes` if given: what is made stays, and the next call goes on.
@@ -133,7 +139,9 @@ def list_pool(folder: Path) -> list[Path]:
     """The people of a pool in order of their seeds. Raises ValueError where there are none."""
     files = sorted(folder.glob("*.npz"))
     if not files:
-        raise ValueError(f"No rendered people in {folder}. Make some with `python -m training pool {folder}`.")
+        raise ValueError(
+            f"No rendered people in {folder}. Make some with `python -m training pool {folder}`."
+        )
     return files
 
 
@@ -143,4 +151,6 @@ def read_person(path: Path) -> dict[str, np.ndarray]:
         with np.load(path) as data:
             return {key: data[key] for key in data.files}
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise ValueError(f"{path} is not a person of a pool ({error}). Delete it and build the pool again.") from error
+        raise ValueError(
+            f"{path} is not a person of a pool ({error}). Delete it and build the pool again."
+        ) from error

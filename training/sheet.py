@@ -42,9 +42,11 @@ def write_sheet(seeds: Iterable[int], path: Path) -> None:
 
 
 def write_photograph(seed: int, path: Path, height: int = 1024) -> None:
-    """Write the person of `seed` as a portrait-shaped picture (height x 3/4 height) over a generated background.
+    """Write the person of `seed` as a portrait-shaped picture (height x 3/4 height) over a generated
+    background.
 
-    The project's sample pictures are made so, from seeds that are never trained on. Raises ValueError if it cannot.
+    The project's sample pictures are made so, from seeds that are never trained on. Raises ValueError if it
+    cannot.
     """
     rng = np.random.default_rng([seed, 4])
     person = make_person(seed)

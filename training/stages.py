@@ -1,4 +1,4 @@
-"""The three stages of training (PIFuHD, section 4): normal nets, coarse level, fine level with the coarse one frozen."""
+"""The three stages of training (PIFuHD, section 4): normals, coarse, and fine with the coarse one frozen."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ class NormalStage(nn.Module):
         self.network = network
 
     def trained(self) -> list[nn.Parameter]:
-        kept = [p for name, p in self.network.netG.named_parameters() if name.startswith(("netN", "netF", "netB"))]
+        kept = [
+            p for name, p in self.network.netG.named_parameters() if name.startswith(("netN", "netF", "netB"))
+        ]
         return kept
 
     def views(self, folder: Path, settings: StageSettings, seed: int) -> Views:
@@ -58,9 +60,11 @@ class NormalStage(nn.Module):
             losses["mask"] = functional.binary_cross_entropy_with_logits(raw[:, 6:7], batch.mask)
         else:
             normals = [level.netF(batch.image).float(), level.netB(batch.image).float()]
-        # a generator without mask output tells the background by the zero vector, so it is judged there as well
+        # a generator without mask output tells the background by the zero vector: it is judged there too
         where = batch.mask if "mask" in losses else torch.ones_like(batch.mask)
-        for name, predicted, target in zip(("front", "back"), normals, (batch.front, batch.back), strict=True):
+        for name, predicted, target in zip(
+            ("front", "back"), normals, (batch.front, batch.back), strict=True
+        ):
             losses[name] = masked_l1(predicted, target, where)
             losses[f"{name} edges"] = gradient_l1(predicted, target, where)
         return losses
@@ -69,8 +73,9 @@ class NormalStage(nn.Module):
 class CoarseStage(nn.Module):
     """Occupancy over the whole picture from frozen normals.
 
-    A linear head on every stack's features also predicts the depth of the front and back surface. It is thrown away; but
-    without it a small budget is spent before any depth is learnt: the silhouette is extruded along z.
+    A linear head on every stack's features also predicts the depth of the front and back surface. It is
+    thrown away; but without it a small budget is spent before any depth is learnt: the silhouette is extruded
+    along z.
     """
 
     def __init__(self, network: PIFuHD) -> None:

@@ -1,7 +1,7 @@
 """The parametric body: phenotype -> rest shape -> posed shape.
 
-The data are MakeHuman's base mesh with its clothes helpers and phenotype targets (CC0), compressed to a rank-64 basis; see
-README.md beside this file. Frame: metres, z up, facing -y, x > 0 is the person's left.
+The data are MakeHuman's base mesh with its clothes helpers and phenotype targets (CC0), compressed to a
+rank-64 basis; see README.md beside this file. Frame: metres, z up, facing -y, x > 0 is the person's left.
 """
 
 from __future__ import annotations
@@ -15,8 +15,17 @@ from .topology import FloatArray, IntArray
 
 ASSETS = Path(__file__).with_name("human_assets.npz")
 RACES = ("african", "asian", "caucasian")
-STEPS = {"gender": 2, "age": 5, "muscle": 3, "weight": 3, "height": 2, "proportions": 2, "cupsize": 3, "firmness": 3}
-"""Phenotype axes after the races, in the order of the targets, with the number of anchors each is interpolated over."""
+STEPS = {
+    "gender": 2,
+    "age": 5,
+    "muscle": 3,
+    "weight": 3,
+    "height": 2,
+    "proportions": 2,
+    "cupsize": 3,
+    "firmness": 3,
+}
+"""Phenotype axes after the races, in the targets' order, and how many anchors each is interpolated over."""
 
 
 class Body:
@@ -32,7 +41,11 @@ class Body:
         self.parents: list[int] = data["bone_parents"].tolist()
         self.bone = {str(label): i for i, label in enumerate(data["bone_labels"])}
         weights = np.zeros((self.count, len(self.parents)), np.float32)
-        np.add.at(weights, (np.arange(self.count)[:, None], data["wi"].astype(np.int64)), data["w"].astype(np.float32))
+        np.add.at(
+            weights,
+            (np.arange(self.count)[:, None], data["wi"].astype(np.int64)),
+            data["w"].astype(np.float32),
+        )
         self.weights = weights / weights.sum(1, keepdims=True)
         self.quads: dict[str, IntArray] = {
             key[2:].replace("helper-", ""): data[key].astype(np.int64)
@@ -59,13 +72,14 @@ class Body:
             value = np.clip(phenotype.get(name, 0.5), low, 1)
             anchors.append(np.clip(1 - np.abs(value - grid) / (grid[1] - grid[0]), 0, None))
         share = np.concatenate(anchors).astype(np.float32)
-        return np.where(self.target_mask, share, 1.0).prod(-1).astype(np.float32)
+        weights: FloatArray = np.where(self.target_mask, share, 1.0).prod(-1).astype(np.float32)
+        return weights
 
     def bone_transforms(self, joints: FloatArray, rotations: dict[str, NDArray[np.float64]]) -> FloatArray:
         """(J, 3, 4) affine map of each bone.
 
-        rotations: bone name -> (3, 3) rotation about the bone's head, in the rest pose's world axes, relative to its
-        parent; bones without an entry follow their parent.
+        rotations: bone name -> (3, 3) rotation about the bone's head, in the rest pose's world axes, relative
+        to its parent; bones without an entry follow their parent.
         """
         turn = np.tile(np.eye(3), (len(self.parents), 1, 1))
         for name, matrix in rotations.items():
@@ -85,4 +99,5 @@ class Body:
 def skin(vertices: FloatArray, weights: FloatArray, transforms: FloatArray) -> FloatArray:
     """Linear blend skinning: vertices (V, 3), weights (V, J), transforms (J, 3, 4) -> (V, 3)."""
     blended = (weights @ transforms.reshape(len(transforms), 12)).reshape(-1, 3, 4)
-    return np.einsum("vij,vj->vi", blended[..., :3], vertices) + blended[..., 3]
+    posed: FloatArray = np.einsum("vij,vj->vi", blended[..., :3], vertices) + blended[..., 3]
+    return posed

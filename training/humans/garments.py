@@ -11,7 +11,15 @@ from .drape import Cloth, drape
 from .kit import GarmentMesh, Kit, Landmarks
 from .noise import bump, fractal, smoothstep
 from .outfit import (
-    Cut, Outfit, below_waist, shoe_cut, skirt_cut, top_cut, top_offset, trouser_cut, trouser_offset,
+    Cut,
+    Outfit,
+    below_waist,
+    shoe_cut,
+    skirt_cut,
+    top_cut,
+    top_offset,
+    trouser_cut,
+    trouser_offset,
 )  # fmt: skip
 from .pose import Pose
 from .topology import FloatArray, IntArray, clip, close_openings, vertex_normals
@@ -22,8 +30,8 @@ HEM_WIDTH = 0.014
 
 @dataclass(frozen=True)
 class Garment:
-    """A closed garment: vertices (V, 3) posed, faces, where each vertex is on the canonical body, and `edge` (V,), its
-    canonical distance from the nearest hem in metres."""
+    """A closed garment: vertices (V, 3) posed, faces, where each vertex is on the canonical body, and `edge`
+    (V,), its canonical distance from the nearest hem in metres."""
 
     vertices: FloatArray
     faces: IntArray
@@ -37,7 +45,9 @@ class Garment:
 class Wardrobe:
     """Dresses one posed body, from the inside out; each garment lies over the ones before it."""
 
-    def __init__(self, kit: Kit, rest: FloatArray, transforms: FloatArray, pose: Pose, rng: np.random.Generator) -> None:
+    def __init__(
+        self, kit: Kit, rest: FloatArray, transforms: FloatArray, pose: Pose, rng: np.random.Generator
+    ) -> None:
         self.kit, self.rest, self.transforms, self.pose, self.rng = kit, rest, transforms, pose, rng
         tights = kit.tights
         relaxed = tights.from_body @ rest
@@ -93,7 +103,13 @@ class Wardrobe:
         return self._make(mesh, skirt_cut(outfit), offset, 4, cloth, covers=False)
 
     def _make(
-        self, mesh: GarmentMesh, cut: Cut, offset: FloatArray, smoothing: int, cloth: Cloth | None, covers: bool = True
+        self,
+        mesh: GarmentMesh,
+        cut: Cut,
+        offset: FloatArray,
+        smoothing: int,
+        cloth: Cloth | None,
+        covers: bool = True,
     ) -> Garment:
         level = cut(mesh.landmarks)
         if mesh is self.kit.tights:
@@ -110,7 +126,7 @@ class Wardrobe:
     def _place(
         self, mesh: GarmentMesh, offset: FloatArray, smoothing: int, active: np.ndarray
     ) -> tuple[FloatArray, FloatArray]:
-        """The garment at rest, smoothed but at least `offset` from the skin, and the same skinned to the pose."""
+        """The garment at rest, smoothed but at least `offset` from the skin; and skinned to the pose."""
         base = mesh.from_body @ self.rest
         normal = vertex_normals(base, mesh.faces)
         for _ in range(6):
@@ -124,7 +140,9 @@ class Wardrobe:
             shape = np.where(active[:, None], smooth, shape)
         return shape, skin(shape, mesh.weights, self.transforms)
 
-    def _tighten(self, mesh: GarmentMesh, posed: FloatArray, offset: FloatArray, active: np.ndarray) -> FloatArray:
+    def _tighten(
+        self, mesh: GarmentMesh, posed: FloatArray, offset: FloatArray, active: np.ndarray
+    ) -> FloatArray:
         """Smooth a garment that is not draped without letting it sink into the posed body."""
         skin_surface = skin(mesh.from_body @ self.rest, mesh.weights, self.transforms)
         normal = vertex_normals(skin_surface, mesh.faces)
@@ -148,11 +166,13 @@ class Wardrobe:
         return shape
 
     def _cover(self, cut: Cut, offset: FloatArray | None) -> None:
-        """Note which skin lies under cloth, and how thick the layers on it are (`offset` None: the top layer)."""
+        """Note which skin lies under cloth and how thick the layers on it are (None: the top layer)."""
         level = cut(self.kit.tights.landmarks)
         self.covered |= level > 0.03
         if offset is not None:
-            self.thickness = np.where(level > -0.02, np.maximum(self.thickness, offset + 0.003), self.thickness)
+            self.thickness = np.where(
+                level > -0.02, np.maximum(self.thickness, offset + 0.003), self.thickness
+            )
 
     def _finish(self, mesh: GarmentMesh, cut: Cut, shape: FloatArray) -> Garment:
         """Refine, crease, cut along the hems and close."""
@@ -165,7 +185,13 @@ class Wardrobe:
         vertices, closed, source = close_openings(fine, faces, -vertex_normals(fine, faces) * HEM_WIDTH)
         pick = pick[source]
         return Garment(
-            vertices, closed, pick @ at.position, pick @ at.along_arm, pick @ at.along_leg, pick @ at.arm, pick @ level
+            vertices,
+            closed,
+            pick @ at.position,
+            pick @ at.along_arm,
+            pick @ at.along_leg,
+            pick @ at.arm,
+            pick @ level,
         )
 
     def _creases(self, at: Landmarks) -> FloatArray:
@@ -183,11 +209,19 @@ class Wardrobe:
             return np.clip(1 - np.abs(field) * 1.7, 0, 1) ** 2.5
 
         down_arm, round_arm = np.abs(x) * 0.67 - z * 0.74, np.abs(x) * 0.74 + z * 0.67
-        creases = arm * ridges(down_arm * 26, y * 7, round_arm * 7, seed) * (
-            0.35 + 1.3 * bump(at.along_arm, 1.0, 0.35) * elbow + 0.8 * bump(at.along_arm, 1.9, 0.25)
+        creases = (
+            arm
+            * ridges(down_arm * 26, y * 7, round_arm * 7, seed)
+            * (0.35 + 1.3 * bump(at.along_arm, 1.0, 0.35) * elbow + 0.8 * bump(at.along_arm, 1.9, 0.25))
         )
-        creases += leg * ridges(x * 9, y * 9, z * 24, seed + 1) * (
-            0.15 + 1.2 * bump(at.along_leg, 1.02, 0.25) * (knee + 0.25) + 1.1 * bump(at.along_leg, 1.92, 0.16)
+        creases += (
+            leg
+            * ridges(x * 9, y * 9, z * 24, seed + 1)
+            * (
+                0.15
+                + 1.2 * bump(at.along_leg, 1.02, 0.25) * (knee + 0.25)
+                + 1.1 * bump(at.along_leg, 1.92, 0.16)
+            )
         )
         slanted, level = (np.abs(x) * 0.5 - z * 0.86) * 15, (np.abs(x) * 0.86 + z * 0.5) * 4.5
         creases += (1 - arm) * (z > 0.1) * ridges(slanted, level, y * 5, seed + 2) * 0.6

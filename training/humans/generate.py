@@ -9,7 +9,14 @@ from .garments import Garment, Wardrobe
 from .hair import grow_hair
 from .kit import Kit, kit
 from .looks import (
-    HAIR_TONES, SKIN_TONES, cloth_colour, eye_colours, garment_colours, hair_colours, pick, skin_colours,
+    HAIR_TONES,
+    SKIN_TONES,
+    cloth_colour,
+    eye_colours,
+    garment_colours,
+    hair_colours,
+    pick,
+    skin_colours,
 )  # fmt: skip
 from .outfit import Outfit, random_outfit
 from .person import BOTTOM, EYES, HAIR, SHOES, SKIN, TOP, Part, Person, assemble
@@ -84,17 +91,26 @@ def _skin(
     return Part(posed, shared.skin_faces, colour, SKIN, 0.08)
 
 
-def _eyes(rng: np.random.Generator, shared: Kit, body: Body, rest: FloatArray, transforms: FloatArray) -> list[Part]:
+def _eyes(
+    rng: np.random.Generator, shared: Kit, body: Body, rest: FloatArray, transforms: FloatArray
+) -> list[Part]:
     eyes, state = [], rng.integers(1 << 30)
     for name in ("l-eye", "r-eye"):
         ids, faces = np.unique(triangles(body.quads[name]), return_inverse=True)
         colour = eye_colours(np.random.default_rng(state), shared, shared.canonical[ids])
-        eyes.append(Part(skin(rest[ids], body.weights[ids], transforms), faces.reshape(-1, 3), colour, EYES, 0.3))
+        eyes.append(
+            Part(skin(rest[ids], body.weights[ids], transforms), faces.reshape(-1, 3), colour, EYES, 0.3)
+        )
     return eyes
 
 
 def _hair(
-    rng: np.random.Generator, shared: Kit, rest: FloatArray, transforms: FloatArray, tone: FloatArray, female: bool
+    rng: np.random.Generator,
+    shared: Kit,
+    rest: FloatArray,
+    transforms: FloatArray,
+    tone: FloatArray,
+    female: bool,
 ) -> Part | None:
     """Long or short hair, a knitted cap on one head in fourteen, nothing on one man in ten."""
     if not female and rng.random() < 0.1:

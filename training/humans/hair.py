@@ -1,4 +1,4 @@
-"""Hair as one closed shell round the head, from a cropped cap to long hair on the shoulders, or a knitted cap."""
+"""Hair as one closed shell round the head: cropped, long on the shoulders, or a knitted cap."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CAP_ROWS, FALL_ROWS, COLUMNS = 26, 26, 72
 
 @dataclass(frozen=True)
 class Hair:
-    """vertices (V, 3) posed metres, faces (F, 3), strand (V, 2): angle round the head in radians and row in [0, 1]."""
+    """vertices (V, 3) posed metres; faces (F, 3); strand (V, 2): radians round the head, row in [0, 1]."""
 
     vertices: FloatArray
     faces: IntArray
@@ -25,15 +25,22 @@ class Hair:
 
 
 def grow_hair(
-    rng: np.random.Generator, kit: Kit, rest: FloatArray, transforms: FloatArray, length: float, thickness: float
+    rng: np.random.Generator,
+    kit: Kit,
+    rest: FloatArray,
+    transforms: FloatArray,
+    length: float,
+    thickness: float,
 ) -> Hair:
-    """Hair that hangs `length` metres below the ears; thickness in metres. rest (19158, 3): the unposed body."""
+    """Hair that hangs `length` metres below the ears, `thickness` metres thick; rest (19158, 3) unposed."""
     body = kit.body
     skin_rest = rest[kit.skin_ids]
     head_weight = body.weights[kit.skin_ids, body.bone["head"]]
     head = skin_rest[head_weight > 0.6]
     torso = skin_rest[(kit.skin_landmarks.arm < 0.2) & (head_weight < 0.9)]
-    centre = np.array([0.0, (head[:, 1].max() + head[:, 1].min()) / 2 + 0.005, head[:, 2].max() - 0.115], np.float32)
+    centre = np.array(
+        [0.0, (head[:, 1].max() + head[:, 1].min()) / 2 + 0.005, head[:, 2].max() - 0.115], np.float32
+    )
     to_head = head - centre
     radius = np.linalg.norm(to_head, axis=1)
     direction = to_head / radius[:, None]
@@ -44,7 +51,8 @@ def grow_hair(
 
     def skull(d: FloatArray) -> FloatArray:
         weight = np.exp((d @ direction.T - 1) * 220) * (radius > 0.06)
-        return (weight * radius).sum(1) / np.maximum(weight.sum(1), 1e-6)
+        distance: FloatArray = (weight * radius).sum(1) / np.maximum(weight.sum(1), 1e-6)
+        return distance
 
     outer, inner, strand, on_head = [], [], [], []
     for row in range(CAP_ROWS + FALL_ROWS):
@@ -63,7 +71,9 @@ def grow_hair(
             inner.append(centre + ray * (scalp - 0.015)[:, None])
         else:
             z = centre[2] - down
-            around = np.concatenate([torso[np.abs(torso[:, 2] - z) < 0.02], head[np.abs(head[:, 2] - z) < 0.015]])
+            around = np.concatenate(
+                [torso[np.abs(torso[:, 2] - z) < 0.02], head[np.abs(head[:, 2] - z) < 0.015]]
+            )
             offset = around[:, :2] - centre[:2]
             distance = np.linalg.norm(offset, axis=1)
             facing = flat[:, :2] @ (offset / np.maximum(distance[:, None], 1e-6)).T > 0.97
@@ -71,7 +81,9 @@ def grow_hair(
             fallen = np.maximum(reach * (1 - 0.25 * fall), np.minimum(blocked + 0.012, reach * 1.25))
             fallen = fallen + thickness * 0.5 * wave
             for ring, distance_out in ((outer, fallen), (inner, np.maximum(fallen - 0.03, 0.02))):
-                ring.append(np.column_stack([centre[:2] + flat[:, :2] * distance_out[:, None], np.full(COLUMNS, z)]))
+                ring.append(
+                    np.column_stack([centre[:2] + flat[:, :2] * distance_out[:, None], np.full(COLUMNS, z)])
+                )
         strand.append(np.stack([angle, np.full(COLUMNS, row / (CAP_ROWS + FALL_ROWS))], 1))
         on_head.append(np.full(COLUMNS, max(0.0, 1 - 4 * down)))
     vertices = np.concatenate(outer + inner).astype(np.float32)

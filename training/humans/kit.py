@@ -1,4 +1,4 @@
-"""The meshes that garments are cut from, made once: MakeHuman's tights, and tights and skirt stitched to one robe."""
+"""The meshes that garments are cut from: MakeHuman's tights, and tights and skirt stitched to one robe."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ ARM_BONES = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")
 class Landmarks:
     """Where a vertex is on the canonical body.
 
-    position (V, 3) metres in its rest pose; arm (V,) weight of the arm's bones; along_arm (V,) 0 at the shoulder, 1 at the
-    elbow, 2 at the wrist; along_leg (V,) 0 at the hip, 1 at the knee, 2 at the ankle.
+    position (V, 3) metres in its rest pose; arm (V,) weight of the arm's bones; along_arm (V,) 0 at the
+    shoulder, 1 at the elbow, 2 at the wrist; along_leg (V,) 0 at the hip, 1 at the knee, 2 at the ankle.
     """
 
     def __init__(self, position: FloatArray, arm: FloatArray, joints: dict[str, FloatArray]) -> None:
@@ -33,10 +33,12 @@ class Landmarks:
         shoulder, elbow, wrist = (joints[f"{name}.L"] for name in ("upperarm01", "lowerarm01", "wrist"))
         upper = (mirrored - shoulder) @ (elbow - shoulder) / ((elbow - shoulder) @ (elbow - shoulder))
         lower = (mirrored - elbow) @ (wrist - elbow) / ((wrist - elbow) @ (wrist - elbow))
-        self.along_arm = np.where(upper < 1, np.minimum(upper, 1), 1 + np.maximum(lower, 0)).astype(np.float32)
+        along_arm = np.where(upper < 1, np.minimum(upper, 1), 1 + np.maximum(lower, 0))
+        self.along_arm = along_arm.astype(np.float32)
         hip, knee, ankle = (joints[f"{name}.L"][2] for name in ("upperleg01", "lowerleg01", "foot"))
         z = position[:, 2]
-        self.along_leg = np.where(z > knee, (hip - z) / (hip - knee), 1 + (knee - z) / (knee - ankle)).astype(np.float32)
+        along_leg = np.where(z > knee, (hip - z) / (hip - knee), 1 + (knee - z) / (knee - ankle))
+        self.along_leg = along_leg.astype(np.float32)
 
 
 class GarmentMesh:
@@ -72,9 +74,12 @@ class Kit:
         renumber[self.skin_ids] = np.arange(len(self.skin_ids))
         self.skin_faces: IntArray = renumber[skin_faces]
         self.skin_landmarks = Landmarks(
-            self.canonical[self.skin_ids], body.weights[self.skin_ids][:, body.bones(*ARM_BONES)].sum(1), self.joints
+            self.canonical[self.skin_ids],
+            body.weights[self.skin_ids][:, body.bones(*ARM_BONES)].sum(1),
+            self.joints,
         )
-        distance, self.skin_to_tights = cKDTree(self.tights.landmarks.position).query(self.canonical[self.skin_ids])
+        tree = cKDTree(self.tights.landmarks.position)
+        distance, self.skin_to_tights = tree.query(self.canonical[self.skin_ids])
         self.skin_near_tights = distance < 0.04
         self.crotch = float(self.joints["upperleg01.L"][2]) - HIP_TO_CROTCH
         self.ankle = float(self.joints["foot.L"][2])
@@ -93,12 +98,14 @@ def _subdivided(body: Body, name: str) -> tuple[sp.csr_matrix, IntArray]:
     renumber = np.full(body.count, -1)
     renumber[ids] = np.arange(len(ids))
     matrix, finer = loop_subdivision(renumber[faces], len(ids))
-    pick = sp.csr_matrix((np.ones(len(ids), np.float32), (np.arange(len(ids)), ids)), shape=(len(ids), body.count))
+    pick = sp.csr_matrix(
+        (np.ones(len(ids), np.float32), (np.arange(len(ids)), ids)), shape=(len(ids), body.count)
+    )
     return (matrix @ pick).tocsr(), finer
 
 
 def _stitched_robe(body: Body, canonical: FloatArray) -> tuple[sp.csr_matrix, IntArray]:
-    """Tights above the skirt's top edge (with the arms) zipped to the skirt: serves shirts, jackets, dresses, coats."""
+    """The tights' upper half with the arms, zipped to the skirt: for shirts, jackets, dresses, coats."""
     tights, tights_faces = _subdivided(body, "tights")
     skirt, skirt_faces = _subdivided(body, "skirt")
     arm = tights @ body.weights[:, body.bones(*ARM_BONES)].sum(1)

@@ -11,21 +11,45 @@ from .noise import bump, fractal
 from .outfit import Outfit
 from .topology import FloatArray
 
-SKIN_TONES = ((0.94, 0.78, 0.68), (0.87, 0.68, 0.55), (0.76, 0.56, 0.42), (0.6, 0.42, 0.3), (0.42, 0.28, 0.19), (0.3, 0.19, 0.13))
-HAIR_TONES = ((0.05, 0.04, 0.03), (0.07, 0.05, 0.04), (0.12, 0.07, 0.05), (0.22, 0.13, 0.08), (0.38, 0.24, 0.13),
-              (0.62, 0.46, 0.26), (0.4, 0.38, 0.37), (0.4, 0.17, 0.08))  # fmt: skip
-MUTED = ((0.08, 0.08, 0.09), (0.1, 0.1, 0.12), (0.9, 0.9, 0.88), (0.82, 0.8, 0.76), (0.14, 0.18, 0.3), (0.45, 0.45, 0.47),
-         (0.3, 0.31, 0.33), (0.62, 0.55, 0.45), (0.35, 0.28, 0.22), (0.28, 0.31, 0.22), (0.36, 0.45, 0.55))  # fmt: skip
-STRONG = ((0.6, 0.12, 0.13), (0.15, 0.35, 0.25), (0.1, 0.35, 0.65), (0.8, 0.6, 0.15), (0.55, 0.3, 0.45), (0.85, 0.55, 0.55),
-          (0.2, 0.5, 0.5), (0.8, 0.4, 0.15))  # fmt: skip
-PATTERNS = {"plain": 0.66, "across": 0.09, "along": 0.07, "check": 0.06, "dots": 0.04, "print": 0.05, "mottled": 0.03}
+SKIN_TONES = (
+    (0.94, 0.78, 0.68),
+    (0.87, 0.68, 0.55),
+    (0.76, 0.56, 0.42),
+    (0.6, 0.42, 0.3),
+    (0.42, 0.28, 0.19),
+    (0.3, 0.19, 0.13),
+)
+HAIR_TONES = (
+    (0.05, 0.04, 0.03), (0.07, 0.05, 0.04), (0.12, 0.07, 0.05), (0.22, 0.13, 0.08),
+    (0.38, 0.24, 0.13), (0.62, 0.46, 0.26), (0.4, 0.38, 0.37), (0.4, 0.17, 0.08),
+)  # fmt: skip
+MUTED = (
+    (0.08, 0.08, 0.09), (0.1, 0.1, 0.12), (0.9, 0.9, 0.88), (0.82, 0.8, 0.76), (0.14, 0.18, 0.3),
+    (0.45, 0.45, 0.47), (0.3, 0.31, 0.33), (0.62, 0.55, 0.45), (0.35, 0.28, 0.22), (0.28, 0.31, 0.22),
+    (0.36, 0.45, 0.55),
+)  # fmt: skip
+STRONG = (
+    (0.6, 0.12, 0.13), (0.15, 0.35, 0.25), (0.1, 0.35, 0.65), (0.8, 0.6, 0.15), (0.55, 0.3, 0.45),
+    (0.85, 0.55, 0.55), (0.2, 0.5, 0.5), (0.8, 0.4, 0.15),
+)  # fmt: skip
+PATTERNS = {
+    "plain": 0.66,
+    "across": 0.09,
+    "along": 0.07,
+    "check": 0.06,
+    "dots": 0.04,
+    "print": 0.05,
+    "mottled": 0.03,
+}
 IRIS = ((0.25, 0.15, 0.08), (0.3, 0.4, 0.5), (0.3, 0.35, 0.2))
 
 
-def pick(rng: np.random.Generator, palette: tuple[tuple[float, float, float], ...], jitter: float) -> FloatArray:
+def pick(
+    rng: np.random.Generator, palette: tuple[tuple[float, float, float], ...], jitter: float
+) -> FloatArray:
     """A colour of `palette`, brighter or darker by up to a quarter and with some jitter."""
-    colour = np.array(palette[rng.integers(len(palette))]) * rng.uniform(0.78, 1.18) + rng.normal(0, jitter, 3)
-    return np.clip(colour, 0.02, 0.97)
+    colour = np.array(palette[rng.integers(len(palette))]) * rng.uniform(0.78, 1.18)
+    return np.clip(colour + rng.normal(0, jitter, 3), 0.02, 0.97)
 
 
 def cloth_colour(rng: np.random.Generator) -> FloatArray:
@@ -33,8 +57,10 @@ def cloth_colour(rng: np.random.Generator) -> FloatArray:
     return pick(rng, MUTED if rng.random() < 0.72 else STRONG, 0.03)
 
 
-def skin_colours(rng: np.random.Generator, kit: Kit, tone: FloatArray, hair: FloatArray, female: bool) -> FloatArray:
-    """Skin (V, 3) with lips, brows, eyelids, cheeks and, on some men, a beard shadow; on the canonical face."""
+def skin_colours(
+    rng: np.random.Generator, kit: Kit, tone: FloatArray, hair: FloatArray, female: bool
+) -> FloatArray:
+    """Skin (V, 3) with lips, brows, eyelids, cheeks and, on some men, a beard shadow."""
     at = kit.canonical[kit.skin_ids]
     seed = int(rng.integers(1 << 20))
     eye = kit.joints["eye.L"]
@@ -49,7 +75,9 @@ def skin_colours(rng: np.random.Generator, kit: Kit, tone: FloatArray, hair: Flo
     paint(0.4 * bump(np.abs(at[:, 0]), 0.04, 0.02) * bump(up, -0.045, 0.02) * front, tone * [1.0, 0.8, 0.8])
     lips = bump(at[:, 0], 0, 0.02) * bump(up, -0.073, 0.0075) * front
     paint(lips, tone * ([0.78, 0.42, 0.45] if female else [0.85, 0.6, 0.58]))
-    brow = bump(across - 0.002, 0, 0.017) * bump(up - 0.019 + 0.09 * np.abs(across - 0.008), 0, 0.0038) * front
+    brow = (
+        bump(across - 0.002, 0, 0.017) * bump(up - 0.019 + 0.09 * np.abs(across - 0.008), 0, 0.0038) * front
+    )
     paint(brow * 1.4 * (0.7 + 0.3 * fractal(at * 400, 1, seed)), hair * 0.6)
     paint(0.7 * bump(across, 0, 0.014) * bump(up, 0.0035, 0.0022) * front, hair * 0.3)
     if not female and rng.random() < 0.6:
@@ -74,7 +102,7 @@ def hair_colours(rng: np.random.Generator, hair: Hair, tone: FloatArray) -> Floa
 
 
 def garment_colours(rng: np.random.Generator, garment: Garment, kind: str, outfit: Outfit) -> FloatArray:
-    """Cloth of a "top", "bottom" or "shoes" with pattern, hem seam and, where it has them, zip, belt and sole."""
+    """Cloth of a "top", "bottom" or "shoes" with pattern, seam and, where it has them, zip, belt, sole."""
     at = garment.canonical
     x, y, z = at.T
     seed = int(rng.integers(1 << 20))
@@ -85,9 +113,11 @@ def garment_colours(rng: np.random.Generator, garment: Garment, kind: str, outfi
         colour = np.tile(base * rng.uniform(0.4, 1), (len(at), 1))
     else:
         plain = 0.85 if kind == "bottom" and outfit.bottom != "skirt" else 0.0
-        pattern = "plain" if rng.random() < plain else str(rng.choice(list(PATTERNS), p=list(PATTERNS.values())))
+        drawn = rng.random() >= plain
+        pattern = str(rng.choice(list(PATTERNS), p=list(PATTERNS.values()))) if drawn else "plain"
         colour = _pattern(rng, pattern, garment, base, seed)
-    colour = colour * (1 + 0.05 * fractal(at * 9, 2, seed + 1) + 0.035 * fractal(at * 260, 1, seed + 2))[:, None]
+    grain = 0.05 * fractal(at * 9, 2, seed + 1) + 0.035 * fractal(at * 260, 1, seed + 2)
+    colour = np.asarray(colour * (1 + grain)[:, None])
     colour[(garment.edge > 0.01) & (garment.edge < 0.016)] *= 0.78
     middle = (np.abs(x) < 0.005) & (y < 0)
     if kind == "top" and outfit.top in ("jacket", "coat"):
@@ -107,10 +137,13 @@ def _denim(rng: np.random.Generator, garment: Garment, seed: int) -> FloatArray:
     base = np.array([0.18, 0.25, 0.42]) * rng.uniform(0.4, 1.5) + 0.03
     fade = 0.35 * rng.uniform() * bump(garment.along_leg, 0.6, 0.5)
     weave = 0.12 * fractal(garment.canonical * [500, 500, 60], 2, seed)
-    return base * (1 + weave)[:, None] * (1 + fade)[:, None]
+    colour: FloatArray = base * (1 + weave)[:, None] * (1 + fade)[:, None]
+    return colour
 
 
-def _pattern(rng: np.random.Generator, kind: str, garment: Garment, base: FloatArray, seed: int) -> FloatArray:
+def _pattern(
+    rng: np.random.Generator, kind: str, garment: Garment, base: FloatArray, seed: int
+) -> FloatArray:
     x, y, z = garment.canonical.T
     sleeve = garment.arm > 0.5
     u = np.where(sleeve, y * 1.2, np.where(y < 0.03, x, 0.35 - x))
@@ -126,7 +159,8 @@ def _pattern(rng: np.random.Generator, kind: str, garment: Garment, base: FloatA
         amount = ((u / period % 1 < 0.5) * 0.5 + (v / period % 1 < 0.5) * 0.5).astype(float)
     elif kind == "dots":
         period = rng.uniform(0.03, 0.07)
-        amount = ((u / period % 1 - 0.5) ** 2 + (v / period % 1 - 0.5) ** 2 < rng.uniform(0.03, 0.12)).astype(float)
+        distance = (u / period % 1 - 0.5) ** 2 + (v / period % 1 - 0.5) ** 2
+        amount = (distance < rng.uniform(0.03, 0.12)).astype(float)
     elif kind == "mottled":
         amount = (fractal(np.stack([u, v, 0 * u], 1) * rng.uniform(12, 35), 2, seed) > 0.2).astype(float)
     colour = base + amount[:, None] * (second - base)

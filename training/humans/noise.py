@@ -25,7 +25,7 @@ def value_noise(points: FloatArray, seed: int) -> FloatArray:
 
 
 def fractal(points: FloatArray, octaves: int, seed: int) -> FloatArray:
-    """Sum of `octaves` of value noise, each at twice the frequency and half the amplitude; points (N, 3) -> (N,)."""
+    """Sum of `octaves` of value noise, each twice as fine and half as strong; points (N, 3) -> (N,)."""
     total = np.zeros(len(points), np.float32)
     for octave in range(octaves):
         total += value_noise(points * 2**octave + octave * 17.3, seed + octave) * 0.5**octave
@@ -34,10 +34,11 @@ def fractal(points: FloatArray, octaves: int, seed: int) -> FloatArray:
 
 def smoothstep(x: FloatArray, low: float, high: float) -> FloatArray:
     """0 below `low`, 1 above `high`, a cubic between."""
-    t = np.clip((x - low) / (high - low), 0, 1)
+    t: FloatArray = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def bump(x: FloatArray, centre: float, width: float) -> FloatArray:
     """Gaussian of height 1."""
-    return np.exp(-(((x - centre) / width) ** 2))
+    height: FloatArray = np.exp(-(((x - centre) / width) ** 2))
+    return height

@@ -1,7 +1,7 @@
 """What somebody wears: which garments, and the field on the canonical body that each is cut along.
 
-A cut is a function Landmarks -> level (V,): cloth is where it is positive, its hems are where it is zero. Lengths and
-eases are in canonical metres; `ease` in [0, 1] goes from tight to loose.
+A cut is a function Landmarks -> level (V,): cloth is where it is positive, its hems are where it is zero.
+Lengths and eases are in canonical metres; `ease` in [0, 1] goes from tight to loose.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NECK = {"tank": -0.04, "tee": 0.025, "shirt": 0.06, "jumper": 0.06, "jacket": 0.
 
 @dataclass(frozen=True)
 class Outfit:
-    """The garments of one person; parameters were drawn once, so that cuts agree on coarse and fine meshes."""
+    """The garments of one person, drawn once, so that cuts agree on coarse and fine meshes."""
 
     top: str
     bottom: str
@@ -54,7 +54,11 @@ def random_outfit(rng: np.random.Generator, female: bool) -> Outfit:
         bottom = str(rng.choice(["trousers", "shorts", "skirt", "dress"], p=[0.5, 0.1, 0.2, 0.2]))
     else:
         bottom = str(rng.choice(["trousers", "shorts"], p=[0.85, 0.15]))
-    tops = ["tank", "tee", "shirt", "jumper"] if bottom == "dress" else ["tee", "shirt", "jumper", "jacket", "coat"]
+    tops = (
+        ["tank", "tee", "shirt", "jumper"]
+        if bottom == "dress"
+        else ["tee", "shirt", "jumper", "jacket", "coat"]
+    )
     top = str(rng.choice([*tops, "tank"] if female and bottom != "dress" else tops))
     hem = u(*HEM[top])
     if bottom == "dress":
@@ -86,7 +90,8 @@ def shoe_cut(outfit: Outfit, kit: Kit) -> Cut:
 def trouser_cut(outfit: Outfit) -> Cut:
     """From the waist down to the trouser's length along the leg."""
     return lambda at: (
-        np.minimum(outfit.waist - at.position[:, 2], (outfit.trouser_length - at.along_leg) * 0.4) - (at.arm > 0.5) * FAR
+        np.minimum(outfit.waist - at.position[:, 2], (outfit.trouser_length - at.along_leg) * 0.4)
+        - (at.arm > 0.5) * FAR
     )
 
 
@@ -100,7 +105,8 @@ def top_cut(outfit: Outfit) -> Cut:
         neckline -= outfit.v_neck * front * np.maximum(1 - np.abs(x) / 0.09, 0)
         torso = np.minimum(z - outfit.hem, neckline - z + 1.5 * np.maximum(np.abs(x) - 0.07, 0))
         sleeve = np.minimum(np.where(at.arm > 0.5, 1.0, torso), (outfit.sleeve - at.along_arm) * 0.3)
-        return np.where(at.arm > 0.02, sleeve, torso).astype(np.float32)
+        level: FloatArray = np.where(at.arm > 0.02, sleeve, torso).astype(np.float32)
+        return level
 
     return cut
 
@@ -114,8 +120,9 @@ def skirt_cut(outfit: Outfit) -> Cut:
 
 
 def below_waist(at: Landmarks) -> FloatArray:
-    """How far down a skirt or coat a vertex is: 0 at the top of the skirt, 1 at 0.75 m below; 0 on the arms."""
-    return np.maximum((SKIRT_TOP - at.position[:, 2]) / 0.75, 0) * (at.arm < 0.3)
+    """How far down a skirt or coat a vertex is: 0 at the skirt's top and on the arms, 1 at 0.75 m below."""
+    down: FloatArray = np.maximum((SKIRT_TOP - at.position[:, 2]) / 0.75, 0) * (at.arm < 0.3)
+    return down
 
 
 def top_offset(outfit: Outfit, at: Landmarks) -> FloatArray:
@@ -123,10 +130,14 @@ def top_offset(outfit: Outfit, at: Landmarks) -> FloatArray:
     ease = outfit.ease
     belly = 0.018 * ease * smoothstep(-at.position[:, 2], -0.55, -0.2) * (at.arm < 0.5)
     sleeve = (0.003 + 0.012 * ease) * smoothstep(at.along_arm, -0.1, 0.5) * (at.arm > 0.3)
-    return (0.004 + 0.004 * ease + belly + sleeve + outfit.flare * 0.3 * below_waist(at)).astype(np.float32)
+    flare = outfit.flare * 0.3 * below_waist(at)
+    offset: FloatArray = (0.004 + 0.004 * ease + belly + sleeve + flare).astype(np.float32)
+    return offset
 
 
 def trouser_offset(outfit: Outfit, at: Landmarks, width: float) -> FloatArray:
     """Metres between the leg and the trousers before they are draped; `width` in [0.3, 1] widens the legs."""
     fit = outfit.trouser_fit
-    return (0.003 + 0.004 * fit + (0.003 + 0.03 * fit * width) * smoothstep(at.along_leg, 0.2, 1.6)).astype(np.float32)
+    width_down = (0.003 + 0.03 * fit * width) * smoothstep(at.along_leg, 0.2, 1.6)
+    offset: FloatArray = (0.003 + 0.004 * fit + width_down).astype(np.float32)
+    return offset

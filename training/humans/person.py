@@ -19,8 +19,9 @@ SKIN, TOP, BOTTOM, SHOES, EYES, HAIR = range(6)
 class Part:
     """One closed piece of a person: the body, a garment, an eye, the hair.
 
-    vertices (V, 3) float32 metres, z up, facing -y (the frame of the body model); faces (F, 3) int64, counter-clockwise
-    seen from outside; albedo (V, 3) float32 sRGB in [0, 1]; kind: one of SKIN .. HAIR; gloss in [0, 1].
+    vertices (V, 3) float32 metres, z up, facing -y (the frame of the body model); faces (F, 3) int64,
+    counter-clockwise seen from outside; albedo (V, 3) float32 sRGB in [0, 1]; kind: one of SKIN .. HAIR;
+    gloss in [0, 1].
     """
 
     vertices: FloatArray
@@ -34,9 +35,9 @@ class Part:
 class Person:
     """A dressed person as closed parts in one vertex and one face list.
 
-    vertices (V, 3) float32 metres: x right as the viewer sees somebody facing them, y UP, z toward the viewer, feet at
-    y = 0; faces (F, 3) int64, counter-clockwise seen from outside; part (F,) int64, the index of the closed part a face
-    belongs to; albedo (V, 3) float32 sRGB in [0, 1]; gloss (V,) float32 in [0, 1].
+    vertices (V, 3) float32 metres: x right as the viewer sees somebody facing them, y UP, z toward the
+    viewer, feet at y = 0; faces (F, 3) int64, counter-clockwise seen from outside; part (F,) int64, the index
+    of the closed part a face belongs to; albedo (V, 3) float32 sRGB in [0, 1]; gloss (V,) float32 in [0, 1].
     """
 
     vertices: Tensor
@@ -49,7 +50,7 @@ class Person:
 
 
 def assemble(parts: list[Part], seed: int, description: dict[str, Any]) -> Person:
-    """Join `parts` and move them from the body's frame (z up, facing -y) to the person frame, standing on y = 0."""
+    """Join `parts` and move them from the body's frame (z up, facing -y) to the person's, feet at y = 0."""
     offsets = np.cumsum([0] + [len(p.vertices) for p in parts[:-1]])
     vertices = np.concatenate([p.vertices for p in parts])
     vertices = np.stack([vertices[:, 0], vertices[:, 2], -vertices[:, 1]], axis=1)
@@ -59,7 +60,9 @@ def assemble(parts: list[Part], seed: int, description: dict[str, Any]) -> Perso
         faces=torch.from_numpy(np.concatenate([p.faces + o for p, o in zip(parts, offsets, strict=True)])),
         part=torch.from_numpy(np.concatenate([np.full(len(p.faces), i) for i, p in enumerate(parts)])),
         albedo=torch.from_numpy(np.concatenate([p.albedo for p in parts]).astype(np.float32).clip(0.0, 1.0)),
-        gloss=torch.from_numpy(np.concatenate([np.full(len(p.vertices), p.gloss, np.float32) for p in parts])),
+        gloss=torch.from_numpy(
+            np.concatenate([np.full(len(p.vertices), p.gloss, np.float32) for p in parts])
+        ),
         seed=seed,
         description=description,
     )

@@ -1,6 +1,6 @@
 """Poses of somebody standing or walking, as rotations of the skeleton's bones.
 
-Joint ranges are those that gave no failures in 300 people: beyond them skinning folds the shoulder and the hip.
+Joint ranges are those that gave no failures in 300 people: beyond them skinning folds shoulder and hip.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Pose:
-    """rotations: bone -> (3, 3); bend: degrees of elbows and knees by "elbow.L" and so on, which crease the cloth."""
+    """rotations: bone -> (3, 3); bend: degrees by "elbow.L", "knee.R" and so on, which crease the cloth."""
 
     kind: str
     rotations: dict[str, Matrix]
@@ -30,12 +30,14 @@ class Pose:
 
 def turn(x: float, y: float, z: float) -> Matrix:
     """Rotation by the vector (x, y, z) in degrees."""
-    return Rotation.from_rotvec(np.radians([x, y, z])).as_matrix()
+    matrix: Matrix = Rotation.from_rotvec(np.radians([x, y, z])).as_matrix()
+    return matrix
 
 
 def about(axis: NDArray[np.float64], angle: float) -> Matrix:
     """Rotation by `angle` degrees about `axis`."""
-    return Rotation.from_rotvec(axis / np.linalg.norm(axis) * radians(angle)).as_matrix()
+    matrix: Matrix = Rotation.from_rotvec(axis / np.linalg.norm(axis) * radians(angle)).as_matrix()
+    return matrix
 
 
 def between(source: NDArray[np.float64], target: NDArray[np.float64]) -> Matrix:
@@ -107,7 +109,7 @@ def _arm(
 
 
 def _hand(rng: np.random.Generator, side: str, at: dict[str, Matrix], rotations: dict[str, Matrix]) -> None:
-    """Fingers 2-5 curl about the axis across the palm, by one amount a hand with a little more toward the small finger."""
+    """Fingers 2-5 curl about the axis across the palm, a little more toward the small finger."""
     sign = 1 if side == "L" else -1
     curl = rng.uniform(8, 70)
     wrist = at[f"wrist.{side}"]

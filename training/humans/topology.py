@@ -1,13 +1,15 @@
-"""Mesh topology that the garments need: subdivision, smoothing, clipping by a scalar field, closing openings."""
+"""Mesh topology that garments need: subdivision, smoothing, clipping by a scalar field, closing openings."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
-FloatArray = NDArray[np.float32]
+FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.int64]
 
 
@@ -33,7 +35,8 @@ def unique_edges(faces: IntArray) -> tuple[IntArray, IntArray, IntArray]:
 def boundary(faces: IntArray) -> IntArray:
     """Directed edges (B, 2) that only one face has."""
     _, inverse, count = unique_edges(faces)
-    return half_edges(faces)[count[inverse] == 1]
+    edges: IntArray = half_edges(faces)[count[inverse] == 1]
+    return edges
 
 
 def vertex_normals(vertices: FloatArray, faces: IntArray) -> FloatArray:
@@ -47,7 +50,9 @@ def vertex_normals(vertices: FloatArray, faces: IntArray) -> FloatArray:
         ],
         axis=1,
     )
-    return (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    length = np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
+    unit: FloatArray = (total / length).astype(np.float32)
+    return unit
 
 
 def neighbour_average(faces: IntArray, count: int) -> sp.csr_matrix:
@@ -60,15 +65,19 @@ def neighbour_average(faces: IntArray, count: int) -> sp.csr_matrix:
 
 
 def loop_subdivision(faces: IntArray, count: int) -> tuple[sp.csr_matrix, IntArray]:
-    """One step of Loop subdivision (1987) with boundaries: the (count + E, count) matrix and the (4 F, 3) faces."""
+    """One step of Loop subdivision (1987) with boundaries: (count + E, count) matrix, (4 F, 3) faces."""
     edges, inverse, shared = unique_edges(faces)
     opposite = np.concatenate([faces[:, 2], faces[:, 0], faces[:, 1]])
     is_border = shared == 1
     edge_rows = np.arange(len(edges)) + count
-    rows, cols, values = [], [], []
+    rows: list[IntArray] = []
+    cols: list[IntArray] = []
+    values: list[FloatArray] = []
 
-    def add(row: IntArray, col: IntArray, value: NDArray[np.float64]) -> None:
-        rows.append(row), cols.append(col), values.append(value)
+    def add(row: IntArray, col: IntArray, value: FloatArray) -> None:
+        rows.append(row)
+        cols.append(col)
+        values.append(value)
 
     for end in (0, 1):
         add(edge_rows, edges[:, end], np.where(is_border, 0.5, 0.375))
@@ -80,7 +89,8 @@ def loop_subdivision(faces: IntArray, count: int) -> tuple[sp.csr_matrix, IntArr
     here, there = np.concatenate([edges, edges[:, ::-1]]).T
     border_edge = np.concatenate([is_border, is_border])
     valence = np.bincount(here, minlength=count).astype(float)
-    weight = (0.625 - (0.375 + 0.25 * np.cos(2 * np.pi / np.maximum(valence, 3))) ** 2) / np.maximum(valence, 1)
+    kept = (0.375 + 0.25 * np.cos(2 * np.pi / np.maximum(valence, 3))) ** 2
+    weight = (0.625 - kept) / np.maximum(valence, 1)
     free = ~on_border[here]
     add(here[free], there[free], weight[here[free]])
     fixed = on_border[here] & border_edge
@@ -88,7 +98,8 @@ def loop_subdivision(faces: IntArray, count: int) -> tuple[sp.csr_matrix, IntArr
     add(np.arange(count), np.arange(count), np.where(on_border, 0.75, 1 - valence * weight))
 
     matrix = sp.csr_matrix(
-        (np.concatenate(values), (np.concatenate(rows), np.concatenate(cols))), shape=(count + len(edges), count)
+        (np.concatenate(values), (np.concatenate(rows), np.concatenate(cols))),
+        shape=(count + len(edges), count),
     )
     m = inverse.reshape(3, len(faces)) + count
     finer = [
@@ -103,7 +114,8 @@ def loop_subdivision(faces: IntArray, count: int) -> tuple[sp.csr_matrix, IntArr
 def clip(faces: IntArray, level: FloatArray) -> tuple[IntArray, sp.csr_matrix]:
     """Keep what lies at level > 0, cutting faces along level = 0.
 
-    Returns the faces over the kept vertices and the (V', V) matrix that interpolates any vertex attribute onto them.
+    Returns the faces over the kept vertices and the (V', V) matrix that interpolates any vertex attribute
+    onto them.
     """
     count = len(level)
     inside = level[faces] > 0
@@ -142,8 +154,9 @@ def close_openings(
 ) -> tuple[FloatArray, IntArray, IntArray]:
     """Close each opening of a garment with a hem and a cap, so that it is a solid.
 
-    inward (V, 3): how far the hem's inner ring lies from its outer one. Returns vertices, faces and, for each vertex,
-    the old vertex whose attributes it takes. A cap may be far from flat, which is fine for a ring seen from outside.
+    inward (V, 3): how far the hem's inner ring lies from its outer one. Returns vertices, faces and, for each
+    vertex, the old vertex whose attributes it takes. A cap may be far from flat, which is fine for a ring
+    seen from outside.
     """
     edges = boundary(faces)
     ring, local = np.unique(edges, return_inverse=True)

@@ -110,14 +110,14 @@ def working(installed, photo, tmp_path):
         assert process.poll() is None
         assert len(installed.engines()) == 1
         yield process, tmp_path / "out"
-    blenders.wait_for(lambda: installed.engines() == [], 20)
+    blenders.wait_for(lambda: installed.engines() == [], 60)
 
 
 def test_killing_blender_takes_the_engine_along(installed, working):
     process, out = working
     process.kill()
     process.wait()
-    blenders.wait_for(lambda: installed.engines() == [], 20)
+    blenders.wait_for(lambda: installed.engines() == [], 60)
     assert list(out.iterdir()) == []
 
 

@@ -67,7 +67,7 @@ def test_the_tab_is_drawn(played):
 def test_starting_does_not_freeze_the_window(played):
     seen = played[0]
     assert seen["started"] == ["FINISHED"]
-    assert seen["seconds to start"] < 1.0
+    assert seen["seconds to start"] < 3.0
 
 
 def test_the_bar_moves_while_the_job_ticks_on_timers(played):
@@ -84,7 +84,7 @@ def test_the_bar_moves_while_the_job_ticks_on_timers(played):
 def test_cancel_ends_the_job_soon_and_leaves_nothing(played):
     seen = played[0]
     assert seen["cancel"] == ["FINISHED"]
-    assert seen["seconds to cancel"] < 3.0
+    assert seen["seconds to cancel"] < 15.0
     assert seen["after cancel"] == ["The reconstruction was cancelled.", 0]
 
 
@@ -128,4 +128,4 @@ def test_quitting_in_the_middle_of_a_job_leaves_no_engine(played):
     assert seen["started again"] == ["FINISHED"]
     assert 0.03 < seen["quit at"] < 1.0
     assert code == 0, printed
-    blenders.wait_for(lambda: installed.engines() == [], 20)
+    blenders.wait_for(lambda: installed.engines() == [], 60)

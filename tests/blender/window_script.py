@@ -57,7 +57,7 @@ def choose_photo():
     bpy.context.scene.pifuhd.image = bpy.data.images.load(str(FOLDER / "ada.png"))
 
 
-def until(condition, seconds=30.0):
+def until(condition, seconds=90.0):
     """Steps of the script until the condition holds."""
     end = time.monotonic() + seconds
     while not condition():

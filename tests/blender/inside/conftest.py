@@ -123,7 +123,7 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 90.0) -> None:
     """Poll until the condition holds; fail after so many seconds."""
     end = time.monotonic() + seconds
     while not condition():

@@ -45,7 +45,7 @@ def requirements(ext, tmp_path, monkeypatch):
     return path
 
 
-def wait(ext, seconds=120.0):
+def wait(ext, seconds=300.0):
     wait_for(ext.engine_setup.settle, seconds)
 
 
@@ -87,7 +87,7 @@ def test_cancel_ends_it_and_removes_what_was_made(ext, home, requirements):
     wait_for(lambda: setup._child is not None)
     child = setup._child
     assert bpy.ops.pifuhd.cancel_engine_setup() == {'FINISHED'}
-    wait(ext, 20.0)
+    wait(ext)
     assert child.poll() is not None
     assert not ext.engine_setup.environment_folder().exists()
     assert ext.engine_setup.last_failure().text == "Setting up the engine was cancelled."
@@ -98,7 +98,7 @@ def test_a_second_setup_is_refused(ext, home, requirements):
     with pytest.raises(ext.errors.EngineError, match="already being set up"):
         ext.engine_setup.start()
     ext.engine_setup.current().cancel()
-    wait(ext, 20.0)
+    wait(ext)
 
 
 def test_disabling_the_extension_ends_a_setup(ext, home, requirements):
@@ -107,7 +107,7 @@ def test_disabling_the_extension_ends_a_setup(ext, home, requirements):
     began = time.monotonic()
     addon_utils.disable(ext.package)
     addon_utils.enable(ext.package)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 50
     assert setup.finished
     assert ext.engine_setup.current() is None
 

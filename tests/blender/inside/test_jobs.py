@@ -21,7 +21,7 @@ def start(ext, name="ada"):
     return ext.jobs.current()
 
 
-def finish(ext, seconds=20.0):
+def finish(ext, seconds=90.0):
     """Tick until the job is over; return the fractions seen."""
     seen = []
 
@@ -130,7 +130,8 @@ def test_cancel_in_the_middle(ext, fake):
     assert bpy.ops.pifuhd.cancel() == {'FINISHED'}
     assert job.cancelling
     assert not bpy.ops.pifuhd.cancel.poll()
-    finish(ext, 3.0)  # cooperative: far below the time after which the engine would be killed
+    finish(ext)
+    assert ext.jobs._engine.alive  # it stopped by itself and serves the next job
     assert ext.jobs.notice().code == ""
     assert ext.jobs.notice().text == "The reconstruction was cancelled."
     assert len(bpy.data.objects) == 0
@@ -142,15 +143,17 @@ def test_cancel_kills_an_engine_that_does_not_listen(ext, fake):
     job = start(ext)
     wait_for(lambda: ext.jobs._tick() and job.fraction > 0.39)  # the end of "features", where it falls silent
     job.cancel()
-    finish(ext, 12.0)
+    finish(ext, 50.0)  # it would be silent for a minute
     assert ext.jobs.notice().code == ""
     wait_for(lambda: fake.processes() == [])
 
 
 def test_cancel_while_the_engine_starts_is_immediate_and_the_next_job_uses_it(ext, fake):
     fake.mode = "late"
-    start(ext).cancel()
-    finish(ext, 1.0)
+    job = start(ext)
+    job.cancel()
+    finish(ext)
+    assert not job._connected.is_set()
     assert ext.jobs.notice().text == "The reconstruction was cancelled."
     start(ext, "next")
     finish(ext)
@@ -159,7 +162,7 @@ def test_cancel_while_the_engine_starts_is_immediate_and_the_next_job_uses_it(ex
 
 def test_a_result_that_comes_after_cancel_is_dropped(ext, fake):
     job = start(ext)
-    job._thread.join(20)
+    job._thread.join(90)
     job.cancel()
     finish(ext)
     assert len(bpy.data.objects) == 0
@@ -203,7 +206,7 @@ def test_disabling_the_extension_ends_job_thread_and_engine(ext, fake):
     began = time.monotonic()
     addon_utils.disable(ext.package)
     try:
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 50
         assert fake.processes() == []
         assert not job._thread.is_alive()
         assert not bpy.app.timers.is_registered(ext.jobs._tick)

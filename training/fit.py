@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import ctypes
 import math
+import sys
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -41,6 +43,7 @@ def fit(preset: Preset, pool: Path, run: Path, minutes: float, workers: int, see
     when a loss is not finite (the last good checkpoint stays).
     """
     run.mkdir(parents=True, exist_ok=True)
+    _keep_freed_memory()
     torch.manual_seed(seed)
     network = PIFuHD(preset)
     for name, settings in SETTINGS.items():
@@ -48,6 +51,16 @@ def fit(preset: Preset, pool: Path, run: Path, minutes: float, workers: int, see
             continue
         _fit_stage(name, network, pool, run, minutes * 60 * settings.share, workers, seed)
     return network.eval()
+
+
+def _keep_freed_memory() -> None:
+    """Tell glibc not to hand memory back: half of a step's processor time went into zeroing pages anew."""
+    if sys.platform == "linux":
+        trim_threshold, top_pad, mmap_max = -1, -2, -4
+        libc = ctypes.CDLL(None)
+        libc.mallopt(mmap_max, 0)
+        libc.mallopt(trim_threshold, 2**31 - 1)
+        libc.mallopt(top_pad, 2**28)
 
 
 def _fit_stage(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from .batches import Batch, Views
 from .losses import extended_bce, gradient_l1, masked_l1
 
 Losses = dict[str, Tensor]
+COLUMN_REACH = 0.7
+"""Half the depth that columns are sampled over, in camera units: no person of the pool is deeper."""
+THICKEST = 0.4
+"""Camera units between front and back beyond which there may be a gap."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +100,10 @@ class CoarseStage(nn.Module):
         maps = frozen_maps(self.network, batch.image)
         stacks = self.network.coarse_features(batch.image, maps)
         # points of all stacks in one query: the function is the same
-        logits, _ = self.network.netG.query(torch.cat(stacks).float(), batch.points.repeat(len(stacks), 1, 1))
+        level = self.network.netG
+        logits, _ = level.query(torch.cat(stacks).float(), batch.points.repeat(len(stacks), 1, 1))
         losses = {"occupancy": extended_bce(logits.float(), batch.labels.repeat(len(stacks), 1))}
+        losses["columns"] = column_loss(lambda at: level.query(stacks[-1].float(), at)[0], batch, 2000)
         size = stacks[0].shape[-1]
         mask = functional.interpolate(batch.mask, size=(size, size), mode="area")
         target = functional.interpolate(batch.depth, size=(size, size), mode="area") / mask.clamp(min=1e-3)
@@ -137,6 +144,12 @@ class FineStage(nn.Module):
         cropped = _cropped(batch.image, maps, corner, size, window)
         features = self.network.image_filter(cropped)[-1].float()
         logits = self.network.query_fine(features, local, omega).float()
+
+        def at_columns(points: Tensor) -> Tensor:
+            with torch.no_grad():
+                omega = self.network.netG.query(coarse, points)[1]
+            return self.network.query_fine(features, _window_points(points, corner, size, window)[0], omega)
+
         # within the window; the mean over its points is the paper's weight 1 / (share of points inside)
         labels = batch.labels[inside]
         with torch.no_grad():
@@ -144,9 +157,35 @@ class FineStage(nn.Module):
             before = point_iou(coarse_logits.float()[inside], labels)
         return {
             "occupancy": extended_bce(logits[inside][None], labels[None]),
+            "columns": column_loss(at_columns, batch, 2000, _window_mask(batch.mask, corner, size, window)),
             "iou (not minimised)": iou,
             "coarse iou (not minimised)": before,
         }
+
+
+def column_loss(
+    query: Callable[[Tensor], Tensor], batch: Batch, count: int, allowed: Tensor | None = None
+) -> Tensor:
+    """Plain cross entropy at points spread evenly along the depth of the person's pixels.
+
+    Points near the surface alone say nothing of how probable each depth is: where the network is unsure of
+    the depth, half of those it is shown are inside wherever they are, and legs grow into slabs. Front and
+    back depth label a column exactly outside of the two; between them all is taken as inside, but where they
+    are far apart (an arm before the body) only the outside is used. query: points (B, count, 3) -> logits
+    (B, count); allowed (B, 1, s, s): pixels to draw from.
+    """
+    size = batch.mask.shape[-1]
+    share = batch.mask if allowed is None else batch.mask * allowed
+    chosen = torch.multinomial(share.flatten(1) + 1e-9, count, replacement=True)
+    front, back = batch.depth.flatten(2).gather(2, chosen[:, None].expand(-1, 2, -1)).unbind(1)
+    x = (chosen % size + 0.5) * (2 / size) - 1
+    y = 1 - (torch.div(chosen, size, rounding_mode="floor") + 0.5) * (2 / size)
+    z = (torch.rand_like(x) * 2 - 1) * COLUMN_REACH
+    inside = (z < front) & (z > back)
+    known = ~inside | (front - back < THICKEST)
+    logits = query(torch.stack([x, y, z], -1)).float()
+    losses = functional.binary_cross_entropy_with_logits(logits, inside.float(), reduction="none")
+    return (losses * known).sum() / known.sum().clamp(min=1)
 
 
 def frozen_maps(network: PIFuHD, image: Tensor) -> NormalMaps | None:
@@ -181,6 +220,15 @@ def _window_points(points: Tensor, corner: Tensor, size: int, window: int) -> tu
     local = (pixel - corner[:, None]) / (window - 1) * 2 - 1
     inside = (local.abs() <= 1).all(-1)
     return torch.stack([local[..., 0], -local[..., 1], points[..., 2]], -1), inside
+
+
+def _window_mask(mask: Tensor, corner: Tensor, size: int, window: int) -> Tensor:
+    """(B, 1, s, s): 1 in the pixels of the smaller picture that each window covers."""
+    factor = size // mask.shape[-1]
+    inside = torch.zeros_like(mask)
+    for view, (x, y) in zip(inside, corner.tolist(), strict=True):
+        view[:, -(-y // factor) : (y + window) // factor, -(-x // factor) : (x + window) // factor] = 1
+    return inside
 
 
 def _cropped(image: Tensor, maps: NormalMaps | None, corner: Tensor, size: int, window: int) -> Tensor:

@@ -1,7 +1,7 @@
 """The `pifuhd` preset computes what the published network computes.
 
-official_forward.npz holds outputs of the published network for parameters and inputs drawn by the rule below, so that no
-weights need to be shipped. The noise floor of float32 is 1e-4.
+official_forward.npz holds outputs of the published network for parameters and inputs drawn by the rule below,
+so that no weights need to be shipped. The noise floor of float32 is 1e-4.
 """
 
 import zlib
@@ -35,7 +35,9 @@ def uniform(seed: int, bound: float, shape: tuple[int, ...]) -> torch.Tensor:
 def test_pifuhd_reproduces_the_published_outputs() -> None:
     with torch.device("meta"):
         network = PIFuHD(PRESETS["pifuhd"])
-    network.load_state_dict({k: drawn(k, tuple(v.shape)) for k, v in network.state_dict().items()}, assign=True)
+    network.load_state_dict(
+        {k: drawn(k, tuple(v.shape)) for k, v in network.state_dict().items()}, assign=True
+    )
     image, image_fine = uniform(1, 1, (1, 3, 512, 512)), uniform(2, 1, (1, 3, 1024, 1024))
     points = uniform(3, 1.05, (1, 3, 2000))[0].T
     maps = network.predict_normals(image)
@@ -54,6 +56,8 @@ def test_pifuhd_reproduces_the_published_outputs() -> None:
         "occupancy_fine": network.occupancy(features, points),
     }
     published = np.load(OUTPUTS)
-    differences = {key: float(np.abs(value.numpy() - published[key]).max()) for key, value in computed.items()}
+    differences = {
+        key: float(np.abs(value.numpy() - published[key]).max()) for key, value in computed.items()
+    }
     assert set(published.files) == set(computed)
     assert max(differences.values()) < 1e-3, differences

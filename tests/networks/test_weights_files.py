@@ -1,0 +1,137 @@
+"""Weights files: what is written is read back, and nothing else is accepted."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from engine.errors import EngineError
+from engine.weights import files, load_weights, random_weights, save_weights
+from engine.weights.files import FORMAT
+from tests.tiny import TINY
+
+CARD = {"training": "none", "licence": "CC0-1.0"}
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.safetensors"
+    save_weights(path, random_weights(TINY, 5).network, CARD)
+    return path
+
+
+def rewritten(path: Path, tensors: dict[str, torch.Tensor] | None = None, **metadata: str) -> None:
+    """Write the file of `path` again with other tensors, or other metadata."""
+    with files.safe_open(path, framework="pt") as file:
+        known = file.metadata()
+    save_file(load_file(path) if tensors is None else tensors, path, known | metadata)
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(EngineError) as caught:
+        load_weights(path)
+    assert caught.value.code == "bad_weights"
+    assert str(path) in caught.value.text
+    assert "Choose another weights file" in caught.value.hint
+    return caught.value.text
+
+
+def test_a_network_comes_back_as_it_was_in_half_precision(written: Path) -> None:
+    original = random_weights(TINY, 5).network.state_dict()
+    loaded = load_weights(written)
+    assert (loaded.preset, loaded.card) == (TINY, CARD)
+    assert loaded.sha256 == hashlib.sha256(written.read_bytes()).hexdigest()
+    assert not loaded.network.training
+    state = loaded.network.state_dict()
+    assert list(state) == list(original)
+    for key, value in state.items():
+        assert value.dtype == torch.float32
+        assert torch.equal(value, original[key].half().float()), key
+
+
+def test_a_parameter_with_two_names_is_stored_once(written: Path) -> None:
+    keys = set(load_file(written))
+    state = random_weights(TINY, 5).network.state_dict()
+    twice = {key for key in state if ".downsample.0." in key}
+    assert twice
+    assert keys == set(state) - twice
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert "There is no weights file" in refused(tmp_path / "nothing.safetensors")
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights at all", b"\xff" * 64])
+def test_a_broken_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.safetensors"
+    path.write_bytes(content)
+    refused(path)
+
+
+def test_a_file_that_was_cut_short_is_refused(written: Path) -> None:
+    written.write_bytes(written.read_bytes()[:-100])
+    refused(written)
+
+
+def test_somebody_elses_file_is_refused(written: Path) -> None:
+    save_file(load_file(written), written)
+    assert "not written by PIFuHD for Blender" in refused(written)
+    save_file(load_file(written), written, {"format": FORMAT})
+    refused(written)
+
+
+@pytest.mark.parametrize("preset", ["{", "[]", "3", "{}"])
+def test_a_file_with_an_unreadable_preset_is_refused(written: Path, preset: str) -> None:
+    rewritten(written, preset=preset)
+    refused(written)
+
+
+def test_tensors_of_another_network_are_refused(written: Path) -> None:
+    tensors = load_file(written)
+    name = next(iter(tensors))
+    value = tensors.pop(name)
+    rewritten(written, tensors)
+    assert "not those of preset tiny" in refused(written)
+    rewritten(written, tensors | {name: value, "surplus.weight": value.clone()})
+    assert "not those of preset tiny" in refused(written)
+    rewritten(written, tensors | {name: torch.cat([value, value])})
+    refused(written)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_values_that_are_not_finite_are_refused(written: Path, value: float) -> None:
+    tensors = load_file(written)
+    name = sorted(tensors)[3]
+    tensors[name].view(-1)[0] = value
+    rewritten(written, tensors)
+    assert f"{name} has values that are not finite" in refused(written)
+
+
+def test_a_write_that_fails_leaves_nothing_and_keeps_the_old_file(
+    written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = written.read_bytes()
+
+    def full_disk(_: object, path: Path, __: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(files, "save_file", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        save_weights(written, random_weights(TINY, 6).network, CARD)
+    assert written.read_bytes() == before
+    assert list(written.parent.iterdir()) == [written]
+
+
+def test_random_weights_follow_their_seed_and_leave_the_generator_alone() -> None:
+    torch.manual_seed(11)
+    expected = torch.rand(3)
+    torch.manual_seed(11)
+    first, again, other = (random_weights(TINY, seed).network.state_dict() for seed in (7, 7, 8))
+    assert torch.equal(torch.rand(3), expected)
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert not all(torch.equal(first[key], other[key]) for key in first)

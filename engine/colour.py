@@ -23,7 +23,8 @@ OWN_TOLERANCE = 3.0  # grid cells: how far a vertex may lie behind the front-mos
 NEAR_TOLERANCE = 0.05  # camera units: behind a neighbouring pixel's surface by more, its colour bleeds in
 STEPS = 300  # conjugate gradient steps at most; a body of 77,000 vertices takes about 70
 PRECISION = 0.003  # of an 8-bit step, root mean square: how far a vertex may be off its neighbours' mean
-UPRIGHT = 0.05  # of a level edge: what an upright one passes on
+UPRIGHT = 0.002  # of a level edge: what an upright one passes on
+SLANT = 6  # power of an edge's levelness: the diagonals of marching cubes must not carry colour up
 UNSEEN = 128.0  # grey, for a surface of which nothing is seen
 
 
@@ -99,7 +100,8 @@ def _ties(vertices: Vertices, faces: Faces) -> csr_array:
     start, end = np.repeat(np.arange(len(vertices)), np.diff(graph.indptr)), graph.indices
     edge = vertices[end].astype(np.float64) - vertices[start]
     length = np.maximum((edge**2).sum(axis=1), 1e-20)
-    graph.data = 1.0 - (1.0 - UPRIGHT) * edge[:, 1] ** 2 / length
+    levelness = 1.0 - edge[:, 1] ** 2 / length
+    graph.data = UPRIGHT + (1.0 - UPRIGHT) * levelness**SLANT
     return graph
 
 

@@ -1,0 +1,22 @@
+"""People and a tiny pool, made once for all tests of training."""
+
+from pathlib import Path
+
+import pytest
+
+from training.humans import Person, make_person
+from training.pool import PoolFormat, build_person
+
+SMALL = PoolFormat(size=128, views=2, points=600)
+
+
+@pytest.fixture(scope="session")
+def person() -> Person:
+    return make_person(3)
+
+
+@pytest.fixture(scope="session")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pool")
+    build_person(folder, 5, SMALL)
+    return folder

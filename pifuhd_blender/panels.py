@@ -78,13 +78,13 @@ def _draw_shading(context: bpy.types.Context, layout: bpy.types.UILayout) -> Non
 
 
 def _draw_engine(context: bpy.types.Context, layout: bpy.types.UILayout, job: jobs.Job | None) -> None:
-    status = engine_setup.status()
+    status, setup = engine_setup.status(), engine_setup.current()
     box = layout.box()
     if job is not None:
         box.label(text="The engine is working.", icon='PLAY')
-    elif engine_setup.current() is not None:
+    elif setup is not None:
         _draw_text(context, box, "The engine is being set up.", 'TIME')
-        for line in engine_setup.current().last_lines(1):
+        for line in setup.last_lines(1):
             _draw_text(context, box, line, 'BLANK1')
     elif status.python:
         box.label(text=status.text, icon='CHECKMARK')

@@ -54,7 +54,7 @@ def fit(preset: Preset, pool: Path, run: Path, minutes: float, workers: int, see
 
 
 def _keep_freed_memory() -> None:
-    """Tell glibc not to hand memory back: half of a step's processor time went into zeroing pages anew."""
+    """Tell glibc not to hand memory back: `top` showed the kernel busy zeroing pages until this was set."""
     if sys.platform == "linux":
         trim_threshold, top_pad, mmap_max = -1, -2, -4
         libc = ctypes.CDLL(None)

@@ -1,6 +1,9 @@
-"""A preset small enough that a whole reconstruction takes a fraction of a second."""
+"""A preset and a pool so small that reconstructing or a training step takes a fraction of a second."""
 
 from engine.weights.presets import Encoder, Level, NormalNets, Preset
+from training.pool import PoolFormat
+
+SMALL_POOL = PoolFormat(size=128, views=2, points=600)
 
 TINY = Preset(
     name="tiny", coarse_size=64, fine_size=128, padding="edge", depth_scale=8.0, omega_layer=2,

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiny import SMALL_POOL
 from training.humans import Person, make_person
-from training.pool import PoolFormat, build_person
-
-SMALL = PoolFormat(size=128, views=2, points=600)
+from training.pool import build_person
 
 
 @pytest.fixture(scope="session")
@@ -18,5 +17,5 @@ def person() -> Person:
 @pytest.fixture(scope="session")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pool")
-    build_person(folder, 5, SMALL)
+    build_person(folder, 5, SMALL_POOL)
     return folder

@@ -10,17 +10,15 @@ import torch
 
 from engine.networks import PIFuHD
 from engine.weights import load_weights
-from tests.tiny import TINY
+from tests.tiny import SMALL_POOL, TINY
 from training import __main__ as command
 from training import fit as loop
 from training.batches import Batch, Views, batches
 from training.evaluate import evaluate
 from training.export import export
 from training.losses import extended_bce, gradient_l1, masked_l1
-from training.pool import PoolFormat, build_person, list_pool, read_person
+from training.pool import build_person, list_pool, read_person
 from training.stages import STAGES, column_loss
-
-SMALL = PoolFormat(size=128, views=2, points=600)
 
 
 @pytest.fixture
@@ -37,7 +35,7 @@ def one_batch(pool: Path, stage: str, size: int) -> Batch:
 def test_a_pool_is_made_once_and_keeps_what_is_there(pool: Path) -> None:
     path = pool / "0000005.npz"
     before = path.stat().st_mtime_ns
-    assert build_person(pool, 5, SMALL) == path
+    assert build_person(pool, 5, SMALL_POOL) == path
     assert path.stat().st_mtime_ns == before
     assert not list(pool.glob("*.tmp"))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.__main__ import main
+from engine.cli import main
 from engine.version import VERSION
 from engine.weights import save_weights
 from tests.engine.seeing_weights import cut_out, seeing_weights

@@ -38,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     train.add_argument("--minutes", type=float, required=True)
     train.add_argument("--preset", choices=PRESETS, default="compact")
     train.add_argument("--workers", type=int, default=1, help="processes that prepare batches")
+    train.add_argument("--start", type=Path, metavar="WEIGHTS", help="begin with the parameters of this file")
 
     test = commands.add_parser("evaluate", help="compare weights with the truth of a pool's test people")
     test.add_argument("weights", type=Path)
@@ -78,7 +79,12 @@ def _run(options: argparse.Namespace) -> int:
         print(f"{made} people to train on in {options.folder / 'train'}")
     elif options.command == "fit":
         network = fit(
-            PRESETS[options.preset], options.folder / "train", options.run, options.minutes, options.workers
+            PRESETS[options.preset],
+            options.folder / "train",
+            options.run,
+            options.minutes,
+            options.workers,
+            options.start,
         )
         metrics = evaluate(network, options.folder / "test")
         export(network, options.folder / "train", options.run, options.out, options.minutes, metrics)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +21,24 @@ Array = NDArray[np.floating[Any]]
 BACKGROUND_FILE = "backgrounds.npy"
 NOBODY = 0.04
 """Share of pictures without a person, from which the silhouette learns that there may be none."""
+READ = ("image", "mask", "depth", "span", "points", "labels")
+FRAMED, CUTTING = 0.5, 0.35
+"""Share of pictures whose frame lies inside the square crop, and of those, whose frame cuts the person."""
 
 
 @dataclass(frozen=True)
 class Batch:
     """B views. image (B, 3, S, S) float32 in [-1, 1] at the fine size, or at the coarse one where no stage
     needs more; front, back (B, 3, s, s) unit normals in camera space, zero outside; mask (B, 1, s, s); depth
-    (B, 2, s, s) camera z of front and back; points (B, N, 3) camera space with labels (B, N) of one level."""
+    (B, 2, s, s) camera z of front and back; span (B,) what the picture's side measures in the person's
+    statures; points (B, N, 3) camera space with labels (B, N) of one level."""
 
     image: Tensor
     front: Tensor
     back: Tensor
     mask: Tensor
     depth: Tensor
+    span: Tensor
     points: Tensor
     labels: Tensor
 
@@ -88,17 +93,26 @@ class Views(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]]):
         mask: Array = view["mask"].astype(np.float32)[..., None] / 255
         normals: Array = np.concatenate([view["front"], view["back"]], -1).astype(np.float32) / 127.5 - 1
         depth = view["depth"].astype(np.float32)
+        span = float(view["span"])
         if rng.random() < NOBODY and self.shrink:
             colour, mask, normals = colour * 0, mask * 0, normals * 0
         elif rng.random() < 0.3 and self.shrink:
-            colour, mask, normals = _shrunk(rng, colour, mask, normals)
-        image: Array = self._photograph(rng, backgrounds, colour, mask)
+            scale = rng.uniform(0.35, 0.9)
+            colour, mask, normals = _shrunk(rng, scale, colour, mask, normals)
+            span /= scale
+        frame = _random_frame(rng, mask[..., 0]) if rng.random() < FRAMED else WHOLE
+        image: Array = self._photograph(rng, backgrounds, colour, mask, frame)
+        mask = mask * _within(frame, len(mask))[..., None]
         # 128 stands for the zero vector: bytes cannot hold it exactly, the mask can
         half = _resized(mask, len(normals))[..., None] >= 0.5
         length = np.linalg.norm(normals.reshape(*normals.shape[:2], 2, 3), axis=-1)
         normals = (normals / np.maximum(length, 1e-6).repeat(3, -1) * half).astype(np.float32)
-        chosen = rng.integers(0, view["points"].shape[1], self.points)
-        points = view["points"][self.level][chosen].astype(np.float32)
+        points = view["points"][self.level]
+        # nothing is asked beyond the frame: the engine cuts the person off there
+        inside = np.all(np.abs(points[:, :2] - frame.middle) <= frame.reach, axis=1) | self.shrink
+        seen = np.flatnonzero(inside)
+        chosen = seen[rng.integers(0, len(seen), self.points)]
+        points = points[chosen].astype(np.float32)
         if rng.random() < 0.5:
             image, half, depth = image[:, ::-1], half[:, ::-1], depth[:, :, ::-1]
             normals = normals[:, ::-1] * np.array([-1, 1, 1, -1, 1, 1], np.float32)
@@ -108,12 +122,18 @@ class Views(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]]):
             "normals": np.ascontiguousarray(normals.transpose(2, 0, 1)),
             "mask": np.ascontiguousarray(half.transpose(2, 0, 1)).astype(np.float32),
             "depth": np.ascontiguousarray(depth),
+            "span": np.float32(span),
             "points": points,
             "labels": view["labels"][self.level][chosen].astype(np.float32),
         }
 
     def _photograph(
-        self, rng: np.random.Generator, backgrounds: NDArray[np.uint8], colour: Array, mask: Array
+        self,
+        rng: np.random.Generator,
+        backgrounds: NDArray[np.uint8],
+        colour: Array,
+        mask: Array,
+        frame: Frame,
     ) -> Array:
         """The person (H, W, 3) over a background, as a camera would show them: (size, size, 3) in [0, 1]."""
         size = len(colour)
@@ -124,8 +144,7 @@ class Views(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]]):
         if rng.random() < 0.35:
             background = cast_shadow(rng, background, mask[..., 0])
         picture: Array = _recoloured(rng, colour) * mask + background * (1 - mask)
-        if rng.random() < 0.4:
-            picture = _edged(rng, picture, mask[..., 0])
+        picture = _edged(picture, frame)
         return degrade(rng, picture.astype(np.float32))
 
     def _background(self, rng: np.random.Generator, backgrounds: NDArray[np.uint8]) -> Array:
@@ -154,10 +173,9 @@ def _recoloured(rng: np.random.Generator, colour: Array) -> Array:
 
 
 def _shrunk(
-    rng: np.random.Generator, colour: Array, mask: Array, normals: Array
+    rng: np.random.Generator, scale: float, colour: Array, mask: Array, normals: Array
 ) -> tuple[Array, Array, Array]:
-    """The same person smaller and elsewhere in the picture."""
-    scale = rng.uniform(0.35, 0.9)
+    """The same person smaller by `scale` and elsewhere in the picture."""
     shift = rng.uniform(0, 1 - scale, 2)
 
     def moved(picture: Array, border: float) -> Array:
@@ -173,16 +191,63 @@ def _shrunk(
     return moved(colour, 0), moved(mask, 0), moved(normals, 0)
 
 
-def _edged(rng: np.random.Generator, picture: Array, mask: Array) -> Array:
-    """A portrait-shaped photograph in a square crop: its edge pixels repeat outside, as the engine pads."""
+@dataclass(frozen=True)
+class Frame:
+    """Where the photograph ends inside the square crop: shares of its side, 0..1, rows from the top."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def middle(self) -> Array:
+        """Camera x and y of its middle."""
+        return np.array([self.left + self.right - 1, 1 - self.top - self.bottom], np.float32)
+
+    @property
+    def reach(self) -> Array:
+        """Half its width and height in camera units."""
+        return np.array([self.right - self.left, self.bottom - self.top], np.float32)
+
+
+WHOLE = Frame(0, 0, 1, 1)
+
+
+def _random_frame(rng: np.random.Generator, mask: Array) -> Frame:
+    """A photograph that is not square: it ends beside the person, or goes through them, mostly below."""
     columns, rows = np.nonzero(mask.max(0) > 0.02)[0], np.nonzero(mask.max(1) > 0.02)[0]
-    size = len(picture)
     if len(columns) == 0:
-        return picture
-    left, right = rng.integers(0, columns[0] + 1), rng.integers(columns[-1], size)
-    top = rng.integers(0, rows[0] + 1) if rng.random() < 0.3 else 0
-    bottom = rng.integers(rows[-1], size) if rng.random() < 0.3 else size - 1
-    edged: Array = picture[np.arange(size).clip(top, bottom)][:, np.arange(size).clip(left, right)]
+        return WHOLE
+    left, right = columns[0] / len(mask), (columns[-1] + 1) / len(mask)
+    top, bottom = rows[0] / len(mask), (rows[-1] + 1) / len(mask)
+    wide, tall = right - left, bottom - top
+    if rng.random() < CUTTING:
+        side = rng.choice(4, p=[0.1, 0.6, 0.15, 0.15])
+        loss = rng.uniform(0.05, 0.6) if side == 1 else rng.uniform(0.03, 0.3)
+        end = [top + loss * tall, bottom - loss * tall, left + loss * wide, right - loss * wide]
+        frame = [rng.uniform(0, top), rng.uniform(bottom, 1), rng.uniform(0, left), rng.uniform(right, 1)]
+        frame[side] = end[side]
+        return Frame(frame[2], frame[0], frame[3], frame[1])
+    upper = rng.uniform(0, top) if rng.random() < 0.3 else 0
+    lower = rng.uniform(bottom, 1) if rng.random() < 0.3 else 1
+    return Frame(rng.uniform(0, left), upper, rng.uniform(right, 1), lower)
+
+
+def _within(frame: Frame, size: int) -> Array:
+    """(size, size) float32: 1 for pixels inside the frame, 0 outside."""
+    at = (np.arange(size) + 0.5) / size
+    inside = ((at >= frame.top) & (at <= frame.bottom))[:, None] & (at >= frame.left) & (at <= frame.right)
+    return inside.astype(np.float32)
+
+
+def _edged(picture: Array, frame: Frame) -> Array:
+    """The picture with its edge pixels repeated outside the frame, as the engine pads a crop."""
+    size = len(picture)
+    left, top, right, bottom = (round(share * size) for share in astuple(frame))
+    rows = np.arange(size).clip(min(top, size - 1), max(bottom - 1, top))
+    columns = np.arange(size).clip(min(left, size - 1), max(right - 1, left))
+    edged: Array = picture[rows][:, columns]
     return edged
 
 
@@ -197,4 +262,5 @@ def batches(views: Views, count: int, workers: int) -> Iterator[Batch]:
     )
     for item in loader:
         front, back = item["normals"].chunk(2, 1)
-        yield Batch(item["image"], front, back, item["mask"], item["depth"], item["points"], item["labels"])
+        image, mask, depth, span, points, labels = (item[key] for key in READ)
+        yield Batch(image, front, back, mask, depth, span, points, labels)

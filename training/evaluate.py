@@ -20,9 +20,10 @@ def evaluate(network: PIFuHD, pool: Path, views: int = 100, seed: int = 7) -> di
     """Compare with the truth on `views` views of the people in `pool`, over random, noisy backgrounds.
 
     Returns: views; people; mask_iou; front_error, back_error: squared length of the difference of unit
-    normals, mean over the true silhouette; front_degrees, back_degrees: mean angle there; coarse_iou,
-    fine_iou: intersection over union of inside points among the labelled ones near the surface (sigma 5 cm
-    and 3 cm, 1 in 17 uniform), each level on its own.
+    normals, mean over the true silhouette; front_degrees, back_degrees: mean angle there; span_error: mean
+    |log| of what the picture's side measures in statures, predicted over true, where the network tells it;
+    coarse_iou, fine_iou: intersection over union of inside points among the labelled ones near the surface
+    (sigma 5 cm and 3 cm, 1 in 17 uniform), each level on its own.
     """
     preset = network.preset
     sums: dict[str, list[float]] = {}
@@ -40,6 +41,8 @@ def evaluate(network: PIFuHD, pool: Path, views: int = 100, seed: int = 7) -> di
                 mask = item["mask"] > 0.5
                 predicted = maps.mask > 0.5
                 note("mask_iou", (mask & predicted).sum() / (mask | predicted).sum().clamp(min=1))
+                if maps.span is not None:
+                    note("span_error", (maps.span / item["span"]).log().abs())
                 for name, normals, true in zip(
                     ("front", "back"), (maps.front, maps.back), item["normals"].chunk(2, 1), strict=True
                 ):

@@ -16,13 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from engine.networks import PIFuHD
-from engine.weights import Preset
+from engine.weights import Preset, load_weights
 
 from .batches import batches
 from .stages import SETTINGS, STAGES
 
 EMA = 0.998
 """What is exported is this running mean of the parameters: late steps are noisy."""
+WARM = 0.4
+"""Share of the learning rate for parameters that were trained before."""
 LOG_STEPS, SAVE_SECONDS = 25, 120
 
 
@@ -35,22 +37,44 @@ class Progress:
     log: dict[str, float] = field(default_factory=dict)
 
 
-def fit(preset: Preset, pool: Path, run: Path, minutes: float, workers: int, seed: int = 0) -> PIFuHD:
+def fit(
+    preset: Preset,
+    pool: Path,
+    run: Path,
+    minutes: float,
+    workers: int,
+    start: Path | None = None,
+    seed: int = 0,
+) -> PIFuHD:
     """Train `preset` on the people in `pool` for `minutes` in all, keeping checkpoints in `run`.
 
-    Called again with the same folder it resumes: finished stages are loaded, the rest goes on. Returns the
-    averaged network. Raises ValueError for a run of another preset or an unusable pool, FloatingPointError
-    when a loss is not finite (the last good checkpoint stays).
+    Called again with the same folder it resumes: finished stages are loaded, the rest goes on. start: a
+    weights file whose parameters each stage begins with, at WARM of the learning rate and with a fresh
+    optimiser; parts that it lacks are new. Returns the averaged network. Raises ValueError for a run of
+    another preset, an unusable pool or weights of other sizes, FloatingPointError when a loss is not finite
+    (the last good checkpoint stays).
     """
     run.mkdir(parents=True, exist_ok=True)
     _keep_freed_memory()
     torch.manual_seed(seed)
     network = PIFuHD(preset)
+    if start is not None:
+        _begin_with(network, start)
+    rate = 1.0 if start is None else WARM
     for name, settings in SETTINGS.items():
         if (name == "normals" and preset.normals is None) or (name == "fine" and preset.fine is None):
             continue
-        _fit_stage(name, network, pool, run, minutes * 60 * settings.share, workers, seed)
+        _fit_stage(name, network, pool, run, minutes * 60 * settings.share, workers, rate, seed)
     return network.eval()
+
+
+def _begin_with(network: PIFuHD, start: Path) -> None:
+    known = load_weights(start).network.state_dict()
+    own = network.state_dict()
+    other = sorted(key for key, value in known.items() if key not in own or own[key].shape != value.shape)
+    if other:
+        raise ValueError(f"{start} is of another architecture ({other[0]}). Choose another file.")
+    network.load_state_dict(known, strict=False)
 
 
 def _keep_freed_memory() -> None:
@@ -64,16 +88,17 @@ def _keep_freed_memory() -> None:
 
 
 def _fit_stage(
-    name: str, network: PIFuHD, pool: Path, run: Path, budget: float, workers: int, seed: int
+    name: str, network: PIFuHD, pool: Path, run: Path, budget: float, workers: int, rate: float, seed: int
 ) -> None:
     settings = SETTINGS[name]
+    peak = settings.rate * rate
     stage = STAGES[name](network)
     parameters = stage.trained()
     for parameter in network.parameters():
         parameter.requires_grad_(False)
     for parameter in parameters:
         parameter.requires_grad_(True)
-    optimiser = torch.optim.AdamW(parameters, lr=settings.rate, weight_decay=1e-3)
+    optimiser = torch.optim.AdamW(parameters, lr=peak, weight_decay=1e-3)
     averages = [p.detach().clone() for p in parameters]
     path, progress = run / f"{name}.pt", Progress()
     if path.exists():
@@ -89,7 +114,7 @@ def _fit_stage(
         while progress.seconds < budget:
             start = time.monotonic()
             for group in optimiser.param_groups:
-                group["lr"] = _rate(settings.rate, progress.step, progress.seconds / budget)
+                group["lr"] = _rate(peak, progress.step, progress.seconds / budget)
             losses = _step(stage, next(source), optimiser, parameters)
             ema = min(EMA, (progress.step + 1) / (progress.step + 10))
             torch._foreach_lerp_(averages, [p.detach() for p in parameters], 1 - ema)

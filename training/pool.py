@@ -47,7 +47,7 @@ def make_views(person: Person, rng: np.random.Generator, form: PoolFormat) -> di
     Returns, N views first: colour (N, S, S, 3) uint8 sRGB; mask (N, S, S) uint8; front, back (N, S/2, S/2, 3)
     uint8 with (n + 1) / 2 * 255 and 128 as the zero vector; depth (N, 2, S/2, S/2) float16, camera z of front
     and back; points (N, 2, P, 3) float32 camera space and labels (N, 2, P) bool for the coarse and the fine
-    level; scale (N,) float32 camera units a metre.
+    level; span (N,) float32, what the crop's side measures in the person's statures.
     """
     views = [_one_view(person, random_camera(rng, person), rng, form) for _ in range(form.views)]
     return {key: np.stack([view[key] for view in views]) for key in views[0]}
@@ -72,7 +72,7 @@ def _one_view(
         "depth": torch.cat([half["depth_front"], half["depth_back"]]).half().numpy(),
         "points": torch.stack(points).numpy(),
         "labels": labels.reshape(2, -1).numpy(),
-        "scale": np.float32(camera.scale),
+        "span": np.float32(2 / (camera.scale * person.stature)),
     }
 
 

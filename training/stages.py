@@ -60,9 +60,12 @@ class NormalStage(nn.Module):
         level = self.network.netG
         losses: Losses = {}
         if level.normals is not None and level.normals.shared:
-            raw = level.netN(batch.image).float()
+            raw, span = level.netN(batch.image)
+            raw = raw.float()
             normals = [unit(raw[:, k : k + 3]) for k in (0, 3)]
             losses["mask"] = functional.binary_cross_entropy_with_logits(raw[:, 6:7], batch.mask)
+            if span is not None:
+                losses["span"] = span_loss(span.float(), batch)
         else:
             normals = [level.netF(batch.image).float(), level.netB(batch.image).float()]
         # a generator without mask output tells the background by the zero vector: it is judged there too
@@ -73,6 +76,12 @@ class NormalStage(nn.Module):
             losses[name] = masked_l1(predicted, target, where)
             losses[f"{name} edges"] = gradient_l1(predicted, target, where)
         return losses
+
+
+def span_loss(span: Tensor, batch: Batch) -> Tensor:
+    """Mean absolute error of the span's logarithm (B,) over the pictures that show somebody."""
+    somebody = (batch.mask.sum((1, 2, 3)) > 0).float()
+    return ((span - batch.span.log()).abs() * somebody).sum() / somebody.sum().clamp(min=1)
 
 
 class CoarseStage(nn.Module):
@@ -195,7 +204,8 @@ def frozen_maps(network: PIFuHD, image: Tensor) -> NormalMaps | None:
         return None
     with torch.no_grad():
         if level.normals.shared:
-            return maps_of_shared(level.netN(image).float())
+            raw, span = level.netN(image)
+            return maps_of_shared(raw.float(), span)
         return maps_of_pair(level.netF(image).float(), level.netB(image).float())
 
 

@@ -16,11 +16,13 @@ MASK_THRESHOLD = 0.5
 @dataclass(frozen=True)
 class NormalMaps:
     """front, back: (B, 3, S, S) camera-space normals (x right, y up, z to the viewer), the zero vector
-    outside the person; mask: (B, 1, S, S) in [0, 1], the person's silhouette."""
+    outside the person; mask: (B, 1, S, S) in [0, 1], the person's silhouette; span: (B,) what the picture's
+    side measures in the person's statures, > 0, or None from nets that were not trained to tell."""
 
     front: Tensor
     back: Tensor
     mask: Tensor
+    span: Tensor | None = None
 
 
 class ResidualBlock(nn.Module):
@@ -89,13 +91,29 @@ class _Residual(nn.Module):
         return functional.relu(x + cast(Tensor, self.norm(self.second(self.first(x)))))
 
 
+class SpanHead(nn.Module):
+    """What a picture's side measures in the person's statures, (B, C, h, w) -> (B,) logarithms.
+
+    Every place of the map gives an estimate and a weight: a head or a hand tells the scale even where the
+    frame cuts the rest of the person off.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.local = nn.Sequential(_Conv(channels, 64), nn.Conv2d(64, 2, 1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        estimate, weight = self.local(features).float().flatten(2).unbind(1)
+        return cast(Tensor, (estimate * weight.softmax(1)).sum(1))
+
+
 class SharedNormalNet(nn.Module):
     """Both normal maps and the silhouette from one trunk with skip connections: the `compact` counterpart of
     the two generators, at a thirtieth of their cost. (B, 3, S, S) in [-1, 1] -> (B, 7, S, S): raw front, raw
-    back, mask logit.
+    back, mask logit; and the span's logarithm (B,), or None where the preset has no span.
     """
 
-    def __init__(self, channels: tuple[int, ...], blocks: int) -> None:
+    def __init__(self, channels: tuple[int, ...], blocks: int, span: bool) -> None:
         super().__init__()
         self.stem = _Conv(3, channels[0], 7)
         pairs = list(zip(channels, channels[1:], strict=False))
@@ -103,22 +121,25 @@ class SharedNormalNet(nn.Module):
         self.middle = nn.Sequential(*(_Residual(channels[-1]) for _ in range(blocks)))
         self.up = nn.ModuleList(_Conv(a + b, a) for a, b in reversed(pairs))
         self.head = nn.Conv2d(channels[0], 7, 3, padding=1)
+        self.span = SpanHead(channels[-1]) if span else None
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
         kept = [self.stem(image)]
         for down in self.down:
             kept.append(down(kept[-1]))
         x = self.middle(kept.pop())
+        span = None if self.span is None else self.span(x)
         for up in self.up:
             x = functional.interpolate(x, scale_factor=2)
             x = up(torch.cat([x, kept.pop()], 1))
-        return cast(Tensor, self.head(x))
+        return cast(Tensor, self.head(x)), span
 
 
-def maps_of_shared(raw: Tensor) -> NormalMaps:
-    """Turn the output (B, 7, S, S) of `SharedNormalNet` into unit normals times the silhouette."""
+def maps_of_shared(raw: Tensor, span: Tensor | None) -> NormalMaps:
+    """Turn the outputs of `SharedNormalNet` into unit normals times the silhouette, and the span."""
     mask = torch.sigmoid(raw[:, 6:7])
-    return NormalMaps(unit(raw[:, :3]) * mask, unit(raw[:, 3:6]) * mask, mask)
+    size = None if span is None else span.exp()
+    return NormalMaps(unit(raw[:, :3]) * mask, unit(raw[:, 3:6]) * mask, mask, size)
 
 
 def unit(vectors: Tensor) -> Tensor:

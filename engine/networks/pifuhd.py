@@ -40,11 +40,11 @@ class CoarseLevel(nn.Module):
         super().__init__()
         self.depth_scale, self.omega_layer = preset.depth_scale, preset.omega_layer
         self.image_filter = HourglassEncoder(preset.coarse.encoder)
-        self.mlp = MLP(preset.coarse.mlp, preset.coarse.residual)
+        self.mlp = MLP(preset.coarse.mlp, preset.coarse.residual, preset.coarse.mlp_norm)
         if preset.normals is not None:
             channels, blocks = preset.normals.channels, preset.normals.blocks
             if preset.normals.shared:
-                self.netN = SharedNormalNet(channels, blocks)
+                self.netN = SharedNormalNet(channels, blocks, preset.normals.span)
             else:
                 self.netF = GlobalGenerator(channels, blocks)
                 self.netB = GlobalGenerator(channels, blocks)
@@ -55,7 +55,7 @@ class CoarseLevel(nn.Module):
         if self.normals is None:
             raise ValueError("this preset has no normal nets")
         if self.normals.shared:
-            return maps_of_shared(self.netN(image))
+            return maps_of_shared(*self.netN(image))
         return maps_of_pair(self.netF(image), self.netB(image))
 
     def query(self, features: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,7 +74,7 @@ class PIFuHD(nn.Module):
         self.netG = CoarseLevel(preset)
         if preset.fine is not None:
             self.image_filter = HourglassEncoder(preset.fine.encoder)
-            self.mlp = MLP(preset.fine.mlp, preset.fine.residual)
+            self.mlp = MLP(preset.fine.mlp, preset.fine.residual, preset.fine.mlp_norm)
 
     def predict_normals(self, image: Tensor) -> NormalMaps | None:
         """image (B, 3, S, S) RGB in [-1, 1], S = coarse_size; None for presets without normal nets."""

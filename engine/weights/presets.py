@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Architectures: frozen descriptions from which the networks are built, checked on construction.
 
 `pifuhd` has the published sizes (PIFuHD, supplement A). `compact` has the same structure at half the picture
@@ -7,24 +8,39 @@ a silhouette.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any, Final, Literal, TypeAlias
+
+MLPNorm: TypeAlias = Literal["none", "group", "batch"]
+"""What stands between the layers of an implicit function."""
+MLP_GROUPS: Final = 32
+"""Of every group norm of an implicit function: the released format has no other."""
+
+# Far above every known checkpoint: a damaged or malicious file must not keep the engine building for hours.
+_MOST_STACKS: Final = 16
+_MOST_HALVINGS: Final = 8
+_MOST_BLOCKS: Final = 64
+_MOST_CHANNELS: Final = 65536
 
 
 @dataclass(frozen=True)
 class NormalNets:
     """shared: one trunk with skips and a mask, or two pix2pixHD generators; channels: stem and after each
-    stride-2 convolution; blocks: residual blocks at the lowest size."""
+    stride-2 convolution; blocks: residual blocks at the lowest size; span: whether the shared trunk also
+    tells how many of the person's statures the picture spans."""
 
     shared: bool
     channels: tuple[int, ...]
     blocks: int
+    span: bool = False
 
 
 @dataclass(frozen=True)
 class Encoder:
     """Stacked hourglass. channels: stem, then after each of three residual blocks; pool: average pool after
-    the first block; depth: halvings in an hourglass; groups: of every group norm."""
+    the first block; depth: halvings in an hourglass; groups: of every group norm; norm: "batch" takes the
+    statistics of the training."""
 
     in_channels: int
     channels: tuple[int, int, int, int]
@@ -33,16 +49,46 @@ class Encoder:
     depth: int
     pool: bool
     groups: int
+    norm: Literal["group", "batch"] = "group"
+
+    def __post_init__(self) -> None:
+        sizes = f"with channels {self.channels}, {self.out_channels}"
+        stem, *widths = self.channels
+        _check(len(widths) == 3 and all(0 < w <= _MOST_CHANNELS for w in (*self.channels, self.out_channels)),
+               f"an encoder {sizes}")
+        _check(1 <= self.stacks <= _MOST_STACKS and 1 <= self.depth <= _MOST_HALVINGS,
+               f"an encoder of {self.stacks} hourglasses of depth {self.depth}")
+        _check(self.norm in ("group", "batch"), f"an encoder with the norm {self.norm!r}")
+        groups = self.groups if self.norm == "group" else 1
+        _check(groups > 0, f"an encoder with {groups} groups")
+        _check(stem % groups == 0 and all(width % 4 == 0 and width // 4 % groups == 0 for width in widths),
+               f"an encoder {sizes}, which {groups} groups do not divide")
+
+    def check_size(self, size: int) -> None:
+        """Raise ValueError where a picture of so many pixels cannot be halved as often as this asks for."""
+        step = 2 ** (self.depth + (2 if self.pool else 1))
+        _check(size > 0 and size % step == 0, f"pictures of {size} pixels, which is no multiple of {step}")
 
 
 @dataclass(frozen=True)
 class Level:
     """An image encoder and its implicit function: mlp widths from input to the single output, and the layers
-    at which the input is concatenated again."""
+    at which the input is concatenated again; mlp_norm: between its layers."""
 
     encoder: Encoder
     mlp: tuple[int, ...]
     residual: tuple[int, ...]
+    mlp_norm: MLPNorm = "none"
+
+    def __post_init__(self) -> None:
+        inner = range(1, len(self.mlp) - 1)
+        _check(len(inner) > 0 and self.mlp[-1] == 1 and set(self.residual) <= set(inner)
+               and all(0 < width <= _MOST_CHANNELS for width in self.mlp),
+               f"an implicit function with layers {self.mlp}, {self.residual}")
+        _check(self.mlp_norm in ("none", "group", "batch"),
+               f"an implicit function with the norm {self.mlp_norm!r}")
+        _check(self.mlp_norm != "group" or all(width % MLP_GROUPS == 0 for width in self.mlp[1:-1]),
+               f"an implicit function with layers {self.mlp}, which {MLP_GROUPS} groups do not divide")
 
 
 @dataclass(frozen=True)
@@ -63,25 +109,30 @@ class Preset:
 
     def __post_init__(self) -> None:
         with_normals = 3 if self.normals is None else 9
-        for level in filter(None, (self.coarse, self.fine)):
-            if level.encoder.in_channels != with_normals:
-                raise ValueError(
-                    f"preset {self.name}: an encoder with {level.encoder.in_channels} input channels"
-                )
-            if level.mlp[-1] != 1 or not set(level.residual) <= set(range(1, len(level.mlp) - 1)):
-                raise ValueError(
-                    f"preset {self.name}: an implicit function with layers {level.mlp}, {level.residual}"
-                )
-        if self.coarse.mlp[0] != self.coarse.encoder.out_channels + 1:
-            raise ValueError(f"preset {self.name}: the coarse function takes its features and the depth")
-        if (self.fine is None) != (self.fine_size == 0):
-            raise ValueError(f"preset {self.name}: fine_size is 0 exactly where there is no fine level")
+        for level, size in ((self.coarse, self.coarse_size), (self.fine, self.fine_size)):
+            if level is not None:
+                channels = level.encoder.in_channels
+                _check(channels == with_normals, f"an encoder with {channels} input channels", self.name)
+                level.encoder.check_size(size)
+        if self.normals is not None:
+            channels, blocks = self.normals.channels, self.normals.blocks
+            _check(2 <= len(channels) <= _MOST_HALVINGS + 1 and 0 <= blocks <= _MOST_BLOCKS
+                   and all(0 < width <= _MOST_CHANNELS for width in channels)
+                   and self.coarse_size % 2 ** (len(channels) - 1) == 0,
+                   f"normal nets with channels {channels} and {blocks} blocks", self.name)
+        _check(self.padding in ("black", "edge"), f"the padding {self.padding!r}", self.name)
+        _check(math.isfinite(self.depth_scale) and self.depth_scale > 0,
+               f"the depth scale {self.depth_scale}", self.name)
+        _check(self.coarse.mlp[0] == self.coarse.encoder.out_channels + 1,
+               "the coarse function takes its features and the depth", self.name)
+        _check((self.fine is None) == (self.fine_size == 0),
+               "fine_size is 0 exactly where there is no fine level", self.name)
+        _check(0 <= self.omega_layer < len(self.coarse.mlp) - 2,
+               f"no layer {self.omega_layer} of the coarse function precedes its last", self.name)
         if self.fine is not None:
             omega = self.coarse.mlp[self.omega_layer + 1]
-            if self.fine.mlp[0] != self.fine.encoder.out_channels + omega:
-                raise ValueError(
-                    f"preset {self.name}: the fine function takes its features and Omega ({omega})"
-                )
+            _check(self.fine.mlp[0] == self.fine.encoder.out_channels + omega,
+                   f"the fine function takes its features and Omega ({omega})", self.name)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as they are written into weights files."""
@@ -106,6 +157,11 @@ class Preset:
         return preset
 
 
+def _check(holds: bool, text: str, name: str = "") -> None:
+    if not holds:
+        raise ValueError(f"preset {name}: {text}" if name else text)
+
+
 def _build(kind: type[Any], values: dict[str, Any]) -> Any:
     unknown = set(values) - {f.name for f in fields(kind)}
     if unknown:
@@ -127,7 +183,7 @@ def _published(name: str, channels: int, with_fine: bool) -> Preset:
 
 _COMPACT = Preset(
     name="compact", coarse_size=256, fine_size=512, padding="edge", depth_scale=8.0, omega_layer=2,
-    normals=NormalNets(True, (24, 48, 96, 192, 256), 3),
+    normals=NormalNets(True, (24, 48, 96, 192, 256), 3, span=True),
     coarse=Level(
         Encoder(9, (32, 64, 64, 128), 128, stacks=2, depth=4, pool=True, groups=8),
         (129, 256, 192, 128, 64, 1), (2, 3, 4),

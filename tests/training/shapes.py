@@ -53,6 +53,7 @@ def person(*shapes: Shape, albedo: float = 0.5, gloss: float = 0.0) -> Person:
         albedo=torch.full((len(vertices), 3), albedo),
         gloss=torch.full((len(vertices),), gloss),
         seed=0,
+        stature=1.7,
     )
 
 

@@ -9,16 +9,17 @@ import pytest
 import torch
 
 from engine.networks import PIFuHD
-from engine.weights import load_weights
+from engine.weights import load_weights, save_weights
 from tests.tiny import SMALL_POOL, TINY
 from training import __main__ as command
 from training import fit as loop
-from training.batches import Batch, Views, batches
+from training.batches import Batch, Views, _edged, _random_frame, _within, batches
 from training.evaluate import evaluate
 from training.export import export
+from training.humans import make_person
 from training.losses import extended_bce, gradient_l1, masked_l1
 from training.pool import build_person, list_pool, read_person
-from training.stages import STAGES, column_loss
+from training.stages import STAGES, column_loss, span_loss
 
 
 @pytest.fixture
@@ -80,6 +81,66 @@ def test_points_match_the_silhouette_also_when_flipped(pool: Path) -> None:
         column = ((inside[:, 0] + 1) / 2 * 64).long().clamp(0, 63)
         row = ((1 - inside[:, 1]) / 2 * 64).long().clamp(0, 63)
         assert batch.mask[0, 0, row, column].mean() > 0.9
+
+
+def test_a_frame_inside_the_crop_cuts_the_person_and_repeats_the_pictures_edge() -> None:
+    mask = np.zeros((64, 64), np.float32)
+    mask[8:60, 20:44] = 1
+    picture = np.random.default_rng(0).random((64, 64, 3)).astype(np.float32)
+    cut = 0
+    for seed in range(40):
+        frame = _random_frame(np.random.default_rng(seed), mask)
+        kept, framed = _within(frame, 64), _edged(picture, frame)
+        cut += (mask * kept).sum() < mask.sum() - 30
+        assert (mask * kept).sum() > 0.2 * mask.sum()
+        rows, columns = np.flatnonzero(kept.any(1)), np.flatnonzero(kept.any(0))
+        assert np.array_equal(framed[rows[1] : rows[-1], columns[1]], picture[rows[1] : rows[-1], columns[1]])
+        for row in range(rows[-1] + 2, 64):
+            assert np.array_equal(framed[row], framed[rows[-1] + 2])
+    assert 6 <= cut <= 24, "about a third of the frames cut the person"
+
+
+def test_the_span_counts_statures_and_grows_where_the_person_is_shown_smaller(pool: Path) -> None:
+    person = make_person(5)
+    assert 1.4 < person.stature < 2.1
+    data = read_person(pool / "0000005.npz")
+    for span, mask in zip(data["span"], data["mask"], strict=True):
+        rows = np.flatnonzero(mask.max(1) > 128)
+        tall = (rows[-1] - rows[0] + 1) / len(mask)
+        if rows[0] > 0 and rows[-1] < len(mask) - 1:  # seen whole
+            assert span * tall == pytest.approx(1.0, abs=0.12)
+    views = iter(Views(pool, 64, 0, 10, True, seed=3))
+    spans = {round(float(next(views)["span"]), 4) for _ in range(30)}
+    assert spans > {round(float(span), 4) for span in data["span"]}
+    assert max(spans) > 1.1 * data["span"].max()
+
+
+def test_the_spans_loss_leaves_out_pictures_of_nobody(pool: Path) -> None:
+    batch = one_batch(pool, "coarse", 64)
+    right = batch.span.log()
+    assert span_loss(right, batch) == 0
+    assert span_loss(right + 0.5, batch) == pytest.approx(0.5, rel=1e-5)
+    empty = replace(batch, mask=batch.mask * torch.tensor([1.0, 0.0])[:, None, None, None])
+    assert span_loss(right + torch.tensor([0.0, 9.0]), empty) == 0
+
+
+def test_training_begins_with_a_files_parameters_and_refuses_other_sizes(
+    pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert TINY.normals is not None
+    older = replace(TINY, normals=replace(TINY.normals, span=False))
+    torch.manual_seed(5)
+    network = PIFuHD(older)
+    save_weights(tmp_path / "older.safetensors", network, {})
+    monkeypatch.setattr(loop, "SETTINGS", {})
+    begun = loop.fit(TINY, pool, tmp_path / "run", 1.0, workers=0, start=tmp_path / "older.safetensors")
+    state = begun.state_dict()
+    for key, value in network.state_dict().items():
+        assert torch.equal(state[key], value.half().float()), key
+    other = replace(TINY, normals=replace(TINY.normals, channels=(8, 16, 16)))
+    save_weights(tmp_path / "other.safetensors", PIFuHD(other), {})
+    with pytest.raises(ValueError, match="another architecture"):
+        loop.fit(TINY, pool, tmp_path / "run", 1.0, workers=0, start=tmp_path / "other.safetensors")
 
 
 def test_the_extended_loss_is_the_papers() -> None:

@@ -228,18 +228,21 @@ def test_a_person_out_of_the_picture_gives_an_empty_view() -> None:
 def test_random_cameras_frame_the_person_as_promised() -> None:
     rng = np.random.default_rng(5)
     subject = figure()
-    frontal, cut, shares = 0, 0, []
+    frontal, cut, portraits, shares = 0, 0, 0, []
     for _ in range(400):
         camera = random_camera(rng, subject)
         placed = camera_vertices(subject, camera.yaw, camera.scale, camera.shift, camera.tilt)
         share = float((placed.amax(0) - placed.amin(0))[:2].amax()) / 2
         frontal += abs(camera.yaw) <= math.radians(40)
         cut += share > 0.96
+        head_in, feet_in = placed[:, 1].amax() < 0.951, placed[:, 1].amin() >= -1
+        portraits += bool(head_in and not feet_in)
         if share <= 0.96:
             assert placed[:, :2].abs().max() <= 1.0001
             shares.append(share)
     assert 0.52 < frontal / 400 < 0.75
-    assert 0.02 < cut / 400 < 0.1
+    assert 0.13 < cut / 400 < 0.28
+    assert 0.1 < portraits / 400 < 0.22
     assert min(shares) >= 0.549
     assert np.mean(np.array(shares) >= 0.8) > 0.6
 

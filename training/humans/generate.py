@@ -54,7 +54,8 @@ def make_person(seed: int) -> Person:
     if hair_part is not None:
         parts.append(hair_part)
     description = {"female": female, "pose": pose.kind, "top": outfit.top, "bottom": outfit.bottom}
-    return assemble(parts, seed, description)
+    upright = rest[shared.skin_ids, 2]
+    return assemble(parts, seed, float(upright.max() - upright.min()), description)
 
 
 def _phenotype(rng: np.random.Generator, female: bool) -> dict[str, float]:

@@ -37,7 +37,8 @@ class Person:
 
     vertices (V, 3) float32 metres: x right as the viewer sees somebody facing them, y UP, z toward the
     viewer, feet at y = 0; faces (F, 3) int64, counter-clockwise seen from outside; part (F,) int64, the index
-    of the closed part a face belongs to; albedo (V, 3) float32 sRGB in [0, 1]; gloss (V,) float32 in [0, 1].
+    of the closed part a face belongs to; albedo (V, 3) float32 sRGB in [0, 1]; gloss (V,) float32 in [0, 1];
+    stature: metres, what the person measures standing straight and barefoot, whatever the pose.
     """
 
     vertices: Tensor
@@ -46,10 +47,11 @@ class Person:
     albedo: Tensor
     gloss: Tensor
     seed: int
+    stature: float
     description: dict[str, Any] = field(default_factory=dict)
 
 
-def assemble(parts: list[Part], seed: int, description: dict[str, Any]) -> Person:
+def assemble(parts: list[Part], seed: int, stature: float, description: dict[str, Any]) -> Person:
     """Join `parts` and move them from the body's frame (z up, facing -y) to the person's, feet at y = 0."""
     offsets = np.cumsum([0] + [len(p.vertices) for p in parts[:-1]])
     vertices = np.concatenate([p.vertices for p in parts])
@@ -64,5 +66,6 @@ def assemble(parts: list[Part], seed: int, description: dict[str, Any]) -> Perso
             np.concatenate([np.full(len(p.vertices), p.gloss, np.float32) for p in parts])
         ),
         seed=seed,
+        stature=stature,
         description=description,
     )

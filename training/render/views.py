@@ -95,7 +95,8 @@ def random_camera(rng: np.random.Generator, person: Person) -> Camera:
     """A camera as photographs have them: mostly from the front, the person filling most of the square crop.
 
     55 % within 40 degrees of the front, else uniform; the larger extent fills 0.8 to 0.95 of the crop
-    (three in four) or 0.55 to 0.8; one in twenty is partly out of the frame.
+    (three in four) or 0.55 to 0.8; three in twenty are portraits, cut anywhere from the shins to the chest;
+    one in twenty is partly out of the frame on any side.
     """
     yaw = math.radians(rng.uniform(-40, 40) if rng.random() < 0.55 else rng.uniform(-180, 180))
     tilt = math.radians(rng.uniform(-5, 5))
@@ -103,7 +104,14 @@ def random_camera(rng: np.random.Generator, person: Person) -> Camera:
     extent = (turned.amax(0) - turned.amin(0))[:2]
     larger = float(extent.amax())
     share = rng.uniform(0.8, 0.95) if rng.random() < 0.75 else rng.uniform(0.55, 0.8)
-    if rng.random() < 0.05:
+    kind = rng.random()
+    if kind < 0.15:
+        share = rng.uniform(1.1, 2.6)
+        top = rng.uniform(0.6, 0.95)  # camera y of the crown; the feet fall below the frame
+        return Camera(
+            yaw, 2 * share / larger, (rng.uniform(-0.2, 0.2), top - share * float(extent[1]) / larger), tilt
+        )
+    if kind < 0.2:
         share = rng.uniform(1.0, 1.6)
         room = np.array([0.15, max(0.15, share - 0.8)])
     else:

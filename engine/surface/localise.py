@@ -48,6 +48,19 @@ class Field:
     resolution: int
     asked: int
 
+    def crossing_cells(self) -> tuple[NDArray[np.int32], Values]:
+        """All cells whose eight corners disagree about 0.5, in the order of their grid index (x, y, z).
+
+        Returns cells (C, 3) int32: the grid index of each one's lowest corner, -1..resolution - 1, for what
+        lies outside the grid is 0 too; and corners (C, 8) float32 in [0, 1], in the order
+        (0, 0, 0), (0, 0, 1), (0, 1, 0), ... (1, 1, 1) of (x, y, z).
+        """
+        padded = np.pad(self.values, 1)
+        inside = padded > LEVEL
+        cells = np.argwhere(_fold(inside, both=False) & ~_fold(inside, both=True))
+        corners = padded[tuple((cells[:, None, :] + CORNERS[None]).transpose(2, 0, 1))]
+        return (cells + np.array(self.origin) - 1).astype(np.int32), corners
+
 
 def localise(
     query: Query,

@@ -9,8 +9,9 @@ from skimage.measure import marching_cubes
 from engine.errors import Cancelled, EngineError
 from engine.space import grid_to_camera
 from engine.surface.cleanup import keep_person, smooth
-from engine.surface.isosurface import isosurface, signed_volume, vertex_normals
+from engine.surface.isosurface import isosurface
 from engine.surface.localise import Field, localise
+from engine.surface.meshes import signed_volume, vertex_normals
 
 
 def soft(distance, width=0.02):
@@ -166,6 +167,22 @@ def field_of(function, resolution=96):
     index = np.stack(np.meshgrid(*[np.arange(resolution)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     values = function(grid_to_camera(index, resolution)).reshape([resolution] * 3)
     return Field(values, (0, 0, 0), resolution, values.size)
+
+
+def test_crossing_cells_hold_every_corner_of_the_surface():
+    field = localise(lambda points: soft(sphere(points, (0.5, 0, 0))), all_columns(64))
+    cells, corners = field.crossing_cells()
+    assert cells.dtype == np.int32
+    assert corners.dtype == np.float32
+    offsets = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+    nodes = cells[:, None] + offsets
+    points = grid_to_camera(nodes.reshape(-1, 3), 64).astype(np.float32)
+    expected = soft(sphere(points, (0.5, 0, 0))).reshape(-1, 8) * (nodes < 64).all(2)
+    np.testing.assert_array_equal(corners, expected)
+    dense = np.zeros((66, 66, 66), dtype=np.bool_)
+    dense[1:-1, 1:-1, 1:-1] = field_of(lambda points: soft(sphere(points, (0.5, 0, 0))), 64).values > 0.5
+    count = sum(dense[i : i + 65, j : j + 65, k : k + 65].astype(int) for i, j, k in offsets)
+    np.testing.assert_array_equal(cells, np.argwhere((count > 0) & (count < 8)) - 1)
 
 
 def test_specks_and_hollows_go_and_a_second_piece_stays():

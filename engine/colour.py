@@ -12,8 +12,7 @@ from scipy.sparse import csr_array, diags_array
 from scipy.sparse.csgraph import dijkstra
 
 from .space import camera_to_grid, camera_to_image, image_to_texel
-from .surface.cleanup import edge_graph
-from .surface.isosurface import Faces, Vertices, vertex_normals
+from .surface.meshes import Faces, Vertices, edge_graph, vertex_normals
 
 Colours = NDArray[np.uint8]
 

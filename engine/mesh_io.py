@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from .errors import EngineError
 from .space import blender_to_y_up
-from .surface.isosurface import vertex_normals
+from .surface.meshes import vertex_normals
 
 FLOAT, USHORT, UINT = 5126, 5123, 5125  # glTF component types
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963

@@ -5,24 +5,12 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
-from .isosurface import Faces, Vertices, signed_volume
+from .meshes import Faces, Vertices, compact, edge_graph, signed_volume
 
 SMALLEST_PART = 0.01  # of all faces; smaller parts are noise of the networks
 TAUBIN = (0.5, -0.53)  # shrink, then swell: the pair passes what is longer than about ten edges
-
-
-def edge_graph(faces: Faces, vertices: int) -> csr_array:
-    """The mesh's edges as a symmetric (V, V) float64 matrix of ones."""
-    start = faces[:, [0, 1, 2]].ravel()
-    end = faces[:, [1, 2, 0]].ravel()
-    ones = np.ones(2 * start.size)
-    both = (np.concatenate([start, end]), np.concatenate([end, start]))
-    graph = coo_array((ones, both), shape=(vertices, vertices)).tocsr()
-    graph.data[:] = 1.0
-    return graph
 
 
 def keep_person(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
@@ -40,14 +28,6 @@ def keep_person(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
         # A hollow is a closed part inside another: its faces look into the hole, so its volume is negative.
         kept[part] = part == largest or signed_volume(vertices, faces[part_of_face == part]) > 0
     return compact(vertices, faces[kept[part_of_face]])
-
-
-def compact(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
-    """Drop the vertices that no face uses."""
-    used = np.zeros(len(vertices), dtype=np.bool_)
-    used[faces] = True
-    number = np.cumsum(used, dtype=np.int32) - 1
-    return vertices[used], np.ascontiguousarray(number[faces], dtype=np.int32)
 
 
 def smooth(vertices: Vertices, faces: Faces, iterations: int) -> Vertices:

@@ -3,17 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import marching_cubes
 
 from ..space import grid_to_camera
 from .localise import LEVEL, Field
-
-Vertices = NDArray[np.float32]
-Faces = NDArray[np.int32]
+from .meshes import Faces, Vertices
 
 
 def isosurface(field: Field) -> tuple[Vertices, Faces]:
@@ -39,21 +35,3 @@ def _active_box(inside: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
         used = np.flatnonzero(inside.any(axis=tuple(other for other in range(3) if other != axis)))
         bounds.append(slice(max(int(used[0]) - 1, 0), int(used[-1]) + 2))
     return bounds[0], bounds[1], bounds[2]
-
-
-def signed_volume(vertices: NDArray[np.floating[Any]], faces: Faces) -> float:
-    """Volume that closed faces enclose, in cubed units of the vertices; negative when they face inward."""
-    a, b, c = (vertices[faces[:, corner]].astype(np.float64) for corner in range(3))
-    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
-
-
-def vertex_normals(vertices: NDArray[np.floating[Any]], faces: Faces) -> NDArray[np.float64]:
-    """Area-weighted unit normals (V, 3) float64, outward; zero at vertices without area."""
-    a, b, c = (vertices[faces[:, corner]].astype(np.float64) for corner in range(3))
-    weighted = np.cross(b - a, c - a)
-    total = np.stack([
-        np.bincount(faces.ravel(), weights=np.repeat(weighted[:, axis], 3), minlength=len(vertices))
-        for axis in range(3)
-    ], axis=1)
-    length = np.linalg.norm(total, axis=1, keepdims=True)
-    return np.asarray(np.divide(total, length, out=np.zeros_like(total), where=length > 0))

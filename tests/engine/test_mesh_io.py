@@ -12,7 +12,7 @@ import trimesh
 
 from engine.errors import EngineError
 from engine.mesh_io import FORMATS, write_mesh
-from engine.surface.isosurface import signed_volume
+from engine.surface.meshes import signed_volume
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from torch.nn import functional
 from engine.errors import STAGES, Cancelled, EngineError
 from engine.networks import NormalMaps
 from engine.pipeline import Settings, choose_device, reconstruct
-from engine.surface.isosurface import signed_volume
+from engine.surface.meshes import signed_volume
 from engine.weights import LoadedWeights, random_weights
 from tests.tiny import TINY
 

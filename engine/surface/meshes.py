@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is computed on a mesh alone: vertices (V, 3) and faces of three or of four corners."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array
+
+Vertices = NDArray[np.float32]
+Faces = NDArray[np.int32]
+Points = NDArray[np.floating[Any]]
+
+
+def triangulate(vertices: Points, faces: Faces) -> Faces:
+    """Faces (F, 3) or (F, 4) as triangles (T, 3) int32, those of a quad following each other.
+
+    A quad is cut along its shorter diagonal, unless that folds it over and the other one does not.
+    """
+    if faces.shape[1] == 3:
+        return faces
+    a, b, c, d = (vertices[faces[:, corner]].astype(np.float64) for corner in range(4))
+    along_ac, along_bd = _fold(a, b, c, d) > 0, _fold(b, c, d, a) > 0
+    shorter = ((c - a) ** 2).sum(axis=1) <= ((d - b) ** 2).sum(axis=1)
+    cut_ac = np.where(along_ac == along_bd, shorter, along_ac)
+    halves = np.where(cut_ac[:, None], faces[:, [0, 1, 2, 0, 2, 3]], faces[:, [1, 2, 3, 1, 3, 0]])
+    return np.ascontiguousarray(halves.reshape(-1, 3), dtype=np.int32)
+
+
+def _fold(a: Points, b: Points, c: Points, d: Points) -> NDArray[np.float64]:
+    """Positive where the triangles a b c and a c d of a quad, (N, 3) each, face the same side: (N,)."""
+    return np.asarray(np.einsum("ij,ij->i", np.cross(b - a, c - a), np.cross(c - a, d - a)))
+
+
+def signed_volume(vertices: Points, faces: Faces) -> float:
+    """Volume that closed faces enclose, in cubed units of the vertices; negative when they face inward."""
+    triangles = triangulate(vertices, faces)
+    a, b, c = (vertices[triangles[:, corner]].astype(np.float64) for corner in range(3))
+    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
+
+
+def vertex_normals(vertices: Points, faces: Faces) -> NDArray[np.float64]:
+    """Area-weighted unit normals (V, 3) float64, outward; zero at vertices without area."""
+    corners = faces.shape[1]
+    # The diagonals' cross product is twice the area vector; a triangle is a quad that ends where it began.
+    a, b, c, d = (vertices[faces[:, corner % corners]].astype(np.float64) for corner in range(4))
+    weighted = np.cross(c - a, d - b)
+    total = np.stack([
+        np.bincount(faces.ravel(), weights=np.repeat(weighted[:, axis], corners), minlength=len(vertices))
+        for axis in range(3)
+    ], axis=1)
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    return np.asarray(np.divide(total, length, out=np.zeros_like(total), where=length > 0))
+
+
+def edge_graph(faces: Faces, vertices: int) -> csr_array:
+    """The mesh's edges, sides of its faces, as a symmetric (V, V) float64 matrix of ones."""
+    start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
+    ones = np.ones(2 * start.size)
+    both = (np.concatenate([start, end]), np.concatenate([end, start]))
+    graph = coo_array((ones, both), shape=(vertices, vertices)).tocsr()
+    graph.data[:] = 1.0
+    return graph
+
+
+def compact(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
+    """Drop the vertices that no face uses; order kept."""
+    used = np.zeros(len(vertices), dtype=np.bool_)
+    used[faces] = True
+    number = np.cumsum(used, dtype=np.int32) - 1
+    return vertices[used], np.ascontiguousarray(number[faces], dtype=np.int32)

@@ -1,8 +1,11 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Stacked hourglass image encoder (Newell et al. 2016, as used by PIFu, section 4 of its supplement)."""
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -10,20 +13,23 @@ from torch.nn import functional
 
 from ..weights.presets import Encoder
 
+Norm: TypeAlias = Callable[[int], nn.Module]
+"""Makes the norm of so many channels."""
+
 
 class ConvBlock(nn.Module):
     """Pre-activation residual block; its three convolutions, out/2 + out/4 + out/4, are concatenated."""
 
-    def __init__(self, before: int, after: int, groups: int) -> None:
+    def __init__(self, before: int, after: int, norm: Norm) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(before, after // 2, 3, padding=1, bias=False)
         self.conv2 = nn.Conv2d(after // 2, after // 4, 3, padding=1, bias=False)
         self.conv3 = nn.Conv2d(after // 4, after // 4, 3, padding=1, bias=False)
-        self.bn1 = nn.GroupNorm(groups, before)
-        self.bn2 = nn.GroupNorm(groups, after // 2)
-        self.bn3 = nn.GroupNorm(groups, after // 4)
+        self.bn1 = norm(before)
+        self.bn2 = norm(after // 2)
+        self.bn3 = norm(after // 4)
         # every block of the released checkpoint has bn4; only where the width changes is it used, by the skip
-        self.bn4 = nn.GroupNorm(groups, before)
+        self.bn4 = norm(before)
         self.downsample: nn.Sequential | None = None
         if before != after:
             self.downsample = nn.Sequential(self.bn4, nn.ReLU(True), nn.Conv2d(before, after, 1, bias=False))
@@ -39,15 +45,15 @@ class ConvBlock(nn.Module):
 class Hourglass(nn.Module):
     """One hourglass: halves the map `depth` times and adds what comes back up to what stayed."""
 
-    def __init__(self, depth: int, channels: int, groups: int) -> None:
+    def __init__(self, depth: int, channels: int, norm: Norm) -> None:
         super().__init__()
         self.depth = depth
         for level in range(depth, 0, -1):
-            self.add_module(f"b1_{level}", ConvBlock(channels, channels, groups))
-            self.add_module(f"b2_{level}", ConvBlock(channels, channels, groups))
+            self.add_module(f"b1_{level}", ConvBlock(channels, channels, norm))
+            self.add_module(f"b2_{level}", ConvBlock(channels, channels, norm))
             if level == 1:
-                self.add_module("b2_plus_1", ConvBlock(channels, channels, groups))
-            self.add_module(f"b3_{level}", ConvBlock(channels, channels, groups))
+                self.add_module("b2_plus_1", ConvBlock(channels, channels, norm))
+            self.add_module(f"b3_{level}", ConvBlock(channels, channels, norm))
 
     def forward(self, x: Tensor) -> Tensor:
         return self._level(self.depth, x)
@@ -71,16 +77,17 @@ class HourglassEncoder(nn.Module):
         super().__init__()
         self.shape = shape
         stem, second, third, width = shape.channels
+        norm: Norm = nn.BatchNorm2d if shape.norm == "batch" else partial(nn.GroupNorm, shape.groups)
         self.conv1 = nn.Conv2d(shape.in_channels, stem, 7, stride=2, padding=3)
-        self.bn1 = nn.GroupNorm(shape.groups, stem)
-        self.conv2 = ConvBlock(stem, second, shape.groups)
-        self.conv3 = ConvBlock(second, third, shape.groups)
-        self.conv4 = ConvBlock(third, width, shape.groups)
+        self.bn1 = norm(stem)
+        self.conv2 = ConvBlock(stem, second, norm)
+        self.conv3 = ConvBlock(second, third, norm)
+        self.conv4 = ConvBlock(third, width, norm)
         for i in range(shape.stacks):
-            self.add_module(f"m{i}", Hourglass(shape.depth, width, shape.groups))
-            self.add_module(f"top_m_{i}", ConvBlock(width, width, shape.groups))
+            self.add_module(f"m{i}", Hourglass(shape.depth, width, norm))
+            self.add_module(f"top_m_{i}", ConvBlock(width, width, norm))
             self.add_module(f"conv_last{i}", nn.Conv2d(width, width, 1))
-            self.add_module(f"bn_end{i}", nn.GroupNorm(shape.groups, width))
+            self.add_module(f"bn_end{i}", norm(width))
             self.add_module(f"l{i}", nn.Conv2d(width, shape.out_channels, 1))
             if i < shape.stacks - 1:
                 self.add_module(f"bl{i}", nn.Conv2d(width, width, 1))

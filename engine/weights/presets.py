@@ -22,6 +22,7 @@ _MOST_STACKS: Final = 16
 _MOST_HALVINGS: Final = 8
 _MOST_BLOCKS: Final = 64
 _MOST_CHANNELS: Final = 65536
+_MOST_PIXELS: Final = 8192
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ class Encoder:
     def check_size(self, size: int) -> None:
         """Raise ValueError where a picture of so many pixels cannot be halved as often as this asks for."""
         step = 2 ** (self.depth + (2 if self.pool else 1))
-        _check(size > 0 and size % step == 0, f"pictures of {size} pixels, which is no multiple of {step}")
+        _check(0 < size <= _MOST_PIXELS and size % step == 0,
+               f"pictures of {size} pixels, which is no multiple of {step} up to {_MOST_PIXELS}")
 
 
 @dataclass(frozen=True)
@@ -115,11 +117,11 @@ class Preset:
                 _check(channels == with_normals, f"an encoder with {channels} input channels", self.name)
                 level.encoder.check_size(size)
         if self.normals is not None:
-            channels, blocks = self.normals.channels, self.normals.blocks
-            _check(2 <= len(channels) <= _MOST_HALVINGS + 1 and 0 <= blocks <= _MOST_BLOCKS
-                   and all(0 < width <= _MOST_CHANNELS for width in channels)
-                   and self.coarse_size % 2 ** (len(channels) - 1) == 0,
-                   f"normal nets with channels {channels} and {blocks} blocks", self.name)
+            widths, blocks = self.normals.channels, self.normals.blocks
+            _check(2 <= len(widths) <= _MOST_HALVINGS + 1 and 0 <= blocks <= _MOST_BLOCKS
+                   and all(0 < width <= _MOST_CHANNELS for width in widths)
+                   and self.coarse_size % 2 ** (len(widths) - 1) == 0,
+                   f"normal nets with channels {widths} and {blocks} blocks", self.name)
         _check(self.padding in ("black", "edge"), f"the padding {self.padding!r}", self.name)
         _check(math.isfinite(self.depth_scale) and self.depth_scale > 0,
                f"the depth scale {self.depth_scale}", self.name)

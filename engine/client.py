@@ -33,7 +33,7 @@ class Result:
     """A reconstruction as it came from the engine.
 
     vertices (V,3) float32, Blender frame (x right, y away from the viewer, z up), metres, feet on z = 0;
-    faces (F,3) int32, counter-clockwise seen from outside, each in [0, V); colors (V,4) uint8 sRGB, alpha
+    faces (F,3|4) int32, counter-clockwise seen from outside, each in [0, V); colors (V,4) uint8 sRGB, alpha
     255; normals_front, normals_back (S,S,3) uint8, (n + 1) / 2, or None where the preset has no normal
     networks; info: what made it (crop, preset, settings, versions, warnings).
     """

@@ -80,7 +80,7 @@ ARRAYS: Final[dict[str, dict[str, ArrayRule]]] = {
     },
     "done": {
         "vertices": ArrayRule("float32", (_VERTICES, (3, 3))),
-        "faces": ArrayRule("int32", ((1, 1 << 25), (3, 3))),
+        "faces": ArrayRule("int32", ((1, 1 << 25), (3, 4))),
         "colors": ArrayRule("uint8", (_VERTICES, (4, 4))),
         "normals_front": ArrayRule("uint8", (_SIDE, _SIDE, (3, 3)), required=False),
         "normals_back": ArrayRule("uint8", (_SIDE, _SIDE, (3, 3)), required=False),

@@ -119,13 +119,10 @@ class Placement:
         return blender_axes_to_camera(turned)
 
 
-def stand_on_floor(vertices: Floats, height: float) -> Placement:
-    """The placement that gives camera vertices (V, 3) a vertical extent of height metres, the lowest on
-    z = 0 and the middle of the bounding box on x = y = 0. ValueError when they have no vertical extent."""
-    turned = camera_axes_to_blender(np.asarray(vertices, dtype=np.float64))
+def stand_on_floor(vertices: Floats, metres_per_unit: float) -> Placement:
+    """The placement that puts the lowest of camera vertices (V, 3) on z = 0 and the middle of their bounding
+    box on x = y = 0."""
+    turned = camera_axes_to_blender(np.asarray(vertices, dtype=np.float64)) * metres_per_unit
     low, high = turned.min(axis=0), turned.max(axis=0)
-    if not high[2] > low[2]:
-        raise ValueError("the vertices have no vertical extent")
-    scale = height / float(high[2] - low[2])
     middle = (low + high) / 2
-    return Placement(scale, (float(-middle[0] * scale), float(-middle[1] * scale), float(-low[2] * scale)))
+    return Placement(metres_per_unit, (float(-middle[0]), float(-middle[1]), float(-low[2])))

@@ -38,6 +38,17 @@ def test_the_mesh_is_what_the_engine_sent(ext):
     assert mesh.polygons[0].normal.y < -0.99
 
 
+def test_quads_stay_quads(ext):
+    vertices = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], np.float32)
+    quads = np.array(
+        [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]], np.int32
+    )
+    mesh = add(ext, vertices=vertices, faces=quads, colors=np.full((8, 4), 255, np.uint8)).data
+    assert [list(polygon.vertices) for polygon in mesh.polygons] == quads.tolist()
+    assert len(mesh.edges) == 12
+    assert mesh.validate() is False
+
+
 def test_the_colours_come_back_exactly_and_are_the_shown_ones(ext):
     mesh = add(ext).data
     attribute = mesh.color_attributes["Color"]

@@ -20,16 +20,19 @@ from .errors import EngineError, ProgressCallback
 from .networks import NormalMaps
 from .photo import (
     Box,
+    FoundPerson,
     Mask,
+    Photo,
     Picture,
-    check_picture,
+    choose_person,
     composite,
     coverage,
     cut,
     cut_sides,
-    find_person,
-    largest_part,
+    from_pixels,
+    network_input,
     part_box,
+    person_part,
     resize,
 )
 from .space import Crop, camera_to_image, grid_to_camera, image_to_texel, stand_on_floor
@@ -107,26 +110,27 @@ class Reconstruction:
 
 
 def reconstruct(
-    image: Picture, weights: LoadedWeights, settings: Settings, progress: ProgressCallback
+    image: Photo | Picture, weights: LoadedWeights, settings: Settings, progress: ProgressCallback
 ) -> Reconstruction:
     """Reconstruct the person in a picture.
 
-    image: (H, W, 3 or 4) uint8 RGB(A), upright. progress may raise Cancelled, which passes through.
+    image: a Photo, or (H, W, 3 or 4) uint8 RGB(A), upright. progress may raise Cancelled, which passes on.
     The same input gives the same bytes on the same machine. Moves weights.network to the settings' device.
     Raises EngineError: bad_image, bad_settings, no_person, broken_field, out_of_memory.
     """
-    check_picture(image)
+    photo = image if isinstance(image, Photo) else from_pixels(image)
     device = choose_device(settings.device)
     with _memory_errors_named(device), torch.inference_mode(), _exact_arithmetic():
-        sight = _Sight(image, weights, device)
+        sight = _Sight(photo.pixels, weights, device)
 
         progress("photo", 0, 1, "pictures")
-        crop = find_person(image, settings.box, sight.mask)
+        found = choose_person(photo, settings.box, 1, sight.mask)
+        crop = found.crop
         progress("photo", 1, 1, "pictures")
 
         progress("normals", 0, 1, "maps")
         maps = sight.normals(crop)
-        person = sight.person(crop, maps)
+        person = sight.person(found, maps)
         progress("normals", 1, 1, "maps")
 
         field = _occupancy(sight, crop, maps, person, settings.resolution, progress)
@@ -144,7 +148,8 @@ def reconstruct(
         colors[:, :3] = UNCOLOURED
     progress("colour", 1, 1, "meshes")
 
-    placement = stand_on_floor(vertices, settings.height)
+    source_crop = photo.crop_to_source(crop)
+    placement = stand_on_floor(vertices, settings.height / float(np.ptp(vertices[:, 1])))
     return Reconstruction(
         vertices=placement.camera_to_blender(vertices).astype(np.float32),
         faces=faces,
@@ -152,14 +157,14 @@ def reconstruct(
         normals_front=None if maps is None else _normal_picture(maps.front),
         normals_back=None if maps is None else _normal_picture(maps.back),
         info={
-            "crop": {"x": crop.x, "y": crop.y, "side": crop.side},
+            "crop": {"x": source_crop.x, "y": source_crop.y, "side": source_crop.side},
             "preset": weights.preset.name,
             "weights": weights.sha256,
             "device": device.type,
             "versions": {"engine": VERSION, "torch": str(torch.__version__), "numpy": np.__version__},
             "settings": dataclasses.asdict(settings),
             "asked": field.asked,
-            "warnings": _warnings(image, crop, person),
+            "warnings": _warnings(photo.pixels, crop, person),
         },
     )
 
@@ -188,11 +193,8 @@ class _Sight:
 
     def tensor(self, crop: Crop, side: int) -> torch.Tensor:
         """The crop as (1, 3, side, side) float32 in [-1, 1]."""
-        # Weights trained with black outside come from the published program, which never antialiases.
-        square = cut(self.picture, crop, self.preset.padding)
-        pixels = resize(square, side, antialias=self.preset.padding != "black")
-        values = (pixels.astype(np.float32) / 255.0 - 0.5) / 0.5
-        tensor = torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)[None])).to(self.device)
+        values = network_input(self.picture, crop, side, self.preset.padding)
+        tensor = torch.from_numpy(values).to(self.device)
         return tensor.contiguous(memory_format=self.layout)
 
     def normals(self, crop: Crop) -> NormalMaps | None:
@@ -209,9 +211,9 @@ class _Sight:
         allowed = coverage(self.image, crop, self.preset.coarse_size)
         return allowed if maps is None else allowed * maps.mask[0, 0].float().cpu().numpy()
 
-    def person(self, crop: Crop, maps: NormalMaps | None) -> NDArray[np.bool_]:
+    def person(self, found: FoundPerson, maps: NormalMaps | None) -> NDArray[np.bool_]:
         """(S, S) bool: where the person is; without normal networks and cut-out, the whole picture."""
-        person = largest_part(self._limited(crop, maps))
+        person = person_part(self._limited(found.crop, maps), found.crop, found.box)
         hint = "Draw the person box around the whole person, or choose another picture."
         if not person.any():
             raise EngineError("no_person", "No person was found where the picture was looked at.", hint)

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the bytes of a picture file to an upright 8-bit picture in sRGB."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+from ..errors import EngineError
+from .deep import decode_deep, eight_bit
+from .picture import ORIENTATION, WORKING_SIDE, Photo, check_size, reduced, reduction, upright
+
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
+"""What is opened, whatever the file's suffix says. Pillow would also run Ghostscript on an EPS file."""
+MOST_PIXELS = 2**28  # 268 megapixels, 1 GiB decoded; telephones save up to 200
+LARGEST_FILE = 2**30  # bytes; 16-bit RGB of 100 megapixels is 600 MB
+CHANGE_PICTURE = "Choose a PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF picture."
+
+# Pillow refuses pictures of twice this many pixels before it decodes them. Its own limit is 179 megapixels.
+Image.MAX_IMAGE_PIXELS = MOST_PIXELS // 2
+
+
+def load_photo(source: str | os.PathLike[str] | bytes, limit: int = WORKING_SIDE) -> Photo:
+    """Decode a picture, turned upright, in sRGB, its longer side reduced to at most limit pixels.
+
+    source: a path or the encoded bytes. The pixels have alpha, straight, where the file has transparency.
+    EXIF orientation and colour profiles are applied; grey, palette, CMYK, 16 bit and float (0 to 1) become
+    8-bit RGB, premultiplied alpha becomes straight; of an animation the first frame is taken.
+    Memory: JPEG is decoded at the reduced size; other formats as a whole at four bytes a pixel, then reduced
+    strip by strip. MEASURED
+    Raises EngineError bad_image when it is missing, unreadable, empty, broken, smaller than 16 pixels a side
+    or larger than 268 megapixels, and out_of_memory when it does not fit.
+    """
+    data, name = _read(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of what is decoded or refused all the same
+            return _decoded(data, limit)
+    except Image.DecompressionBombError as error:
+        raise _too_large(name) from error
+    except UnidentifiedImageError as error:
+        raise EngineError("bad_image", f"{name} is not in a known picture format.", CHANGE_PICTURE) from error
+    except MemoryError as error:
+        text = f"{name} does not fit into memory."
+        raise EngineError("out_of_memory", text, "Scale it down, or close other programs.") from error
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:  # what Pillow's decoders raise
+        text = f"{name} is damaged or of an unusual kind."
+        raise EngineError("bad_image", text, "Save it anew as PNG or JPEG, or choose another.") from error
+
+
+def _read(source: str | os.PathLike[str] | bytes) -> tuple[bytes, str]:
+    """The file's bytes and what to call it in a sentence."""
+    if isinstance(source, bytes):
+        data, name = source, "The picture"
+    else:
+        name = f"The picture {os.fspath(source)!r}"
+        path = Path(source)
+        try:
+            if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+                raise EngineError("bad_image", f"{name} cannot be read: it is no file.", CHANGE_PICTURE)
+            if path.stat().st_size > LARGEST_FILE:
+                raise _too_large(name)
+            data = path.read_bytes()
+        except FileNotFoundError as error:
+            raise EngineError("bad_image", f"{name} does not exist.", "Check the path.") from error
+        except (OSError, ValueError) as error:  # ValueError: a path with a zero byte in it
+            reason = getattr(error, "strerror", None) or error
+            text = f"{name} cannot be read ({reason})."
+            raise EngineError("bad_image", text, "Choose a file that you may read.") from error
+    if not data:
+        raise EngineError("bad_image", f"{name} is empty.", CHANGE_PICTURE)
+    return data, name
+
+
+def _too_large(name: str) -> EngineError:
+    return EngineError("bad_image", f"{name} is too large.", "Scale it below 100 megapixels.")
+
+
+def _decoded(data: bytes, limit: int) -> Photo:
+    try:
+        opened = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        return decode_deep(data, limit)  # Pillow knows no colour TIFF beyond 16 bit
+    width, height = opened.size
+    check_size((width, height), limit)
+    factor = reduction((width, height), limit)
+    drawn = opened.draft(None, (width // factor, height // factor))  # JPEG only: at 1/2, 1/4 or 1/8
+    done = 1 if drawn is None else round(width / drawn[1][2])
+    opened.load()
+    if drawn is None:
+        width, height = opened.size  # Pillow turns TIFF upright itself, and only now
+    pixels = reduced(lambda top, bottom: _to_rgb(opened.crop((0, top, opened.width, bottom))), opened.size,
+                     factor // done)
+    return upright(pixels, factor, (width, height), opened.getexif().get(ORIENTATION))
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    """Any Pillow mode to RGB or RGBA in sRGB."""
+    if picture.mode.startswith("I;16"):  # convert() would clip at 255
+        return eight_bit(np.asarray(picture), 65535.0)
+    if picture.mode == "I":
+        return eight_bit(np.asarray(picture).view(np.uint32), 2.0**32 - 1)
+    if picture.mode == "F":
+        return eight_bit(np.asarray(picture), 1.0)
+    if picture.mode == "La":  # grey and premultiplied alpha, which convert() takes one step at a time
+        picture = picture.convert("LA")
+    if picture.mode not in ("RGB", "RGBA", "CMYK"):
+        picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    picture = _to_srgb(picture)
+    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+
+
+def _to_srgb(picture: Image.Image) -> Image.Image:
+    """Apply an embedded profile: phones save Display P3, and CMYK has no meaning without one."""
+    profile = picture.info.get("icc_profile")
+    if not profile:
+        return picture
+    mode = "RGBA" if picture.mode == "RGBA" else "RGB"
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        turned = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode=mode)
+    except (ImageCms.PyCMSError, OSError):
+        return picture  # a profile that is broken or of another mode says nothing: viewers take sRGB then too
+    return picture if turned is None else turned

@@ -135,7 +135,7 @@ def reconstruct(
 
         field = _occupancy(sight, crop, maps, person, settings.resolution, progress)
 
-    vertices, faces = keep_person(*isosurface(field))
+    vertices, faces, _ = keep_person(*isosurface(field), person)
     if settings.smooth:
         vertices = smooth(vertices, faces, settings.smooth)
     progress("surface", 100, 100, "%")

@@ -21,7 +21,7 @@ def triangulate(vertices: Points, faces: Faces) -> Faces:
     """
     if faces.shape[1] == 3:
         return faces
-    a, b, c, d = (vertices[faces[:, corner]].astype(np.float64) for corner in range(4))
+    a, b, c, d = corner_points(vertices, faces)
     along_ac, along_bd = _fold(a, b, c, d) > 0, _fold(b, c, d, a) > 0
     shorter = ((c - a) ** 2).sum(axis=1) <= ((d - b) ** 2).sum(axis=1)
     cut_ac = np.where(along_ac == along_bd, shorter, along_ac)
@@ -34,6 +34,15 @@ def _fold(a: Points, b: Points, c: Points, d: Points) -> NDArray[np.float64]:
     return np.asarray(np.einsum("ij,ij->i", np.cross(b - a, c - a), np.cross(c - a, d - a)))
 
 
+def corner_points(vertices: Points, faces: Faces) -> list[NDArray[np.float64]]:
+    """The places of four corners of every face, (F, 3) float64 each; a triangle ends where it began.
+
+    Half the cross product of the diagonals, first to third and second to fourth, is a face's area vector.
+    """
+    corners = faces.shape[1]
+    return [vertices[faces[:, corner % corners]].astype(np.float64) for corner in range(4)]
+
+
 def signed_volume(vertices: Points, faces: Faces) -> float:
     """Volume that closed faces enclose, in cubed units of the vertices; negative when they face inward."""
     triangles = triangulate(vertices, faces)
@@ -43,10 +52,9 @@ def signed_volume(vertices: Points, faces: Faces) -> float:
 
 def vertex_normals(vertices: Points, faces: Faces) -> NDArray[np.float64]:
     """Area-weighted unit normals (V, 3) float64, outward; zero at vertices without area."""
-    corners = faces.shape[1]
-    # The diagonals' cross product is twice the area vector; a triangle is a quad that ends where it began.
-    a, b, c, d = (vertices[faces[:, corner % corners]].astype(np.float64) for corner in range(4))
+    a, b, c, d = corner_points(vertices, faces)
     weighted = np.cross(c - a, d - b)
+    corners = faces.shape[1]
     total = np.stack([
         np.bincount(faces.ravel(), weights=np.repeat(weighted[:, axis], corners), minlength=len(vertices))
         for axis in range(3)

@@ -8,7 +8,6 @@ from skimage.measure import marching_cubes
 
 from engine.errors import Cancelled, EngineError
 from engine.space import grid_to_camera
-from engine.surface.cleanup import keep_person, smooth
 from engine.surface.isosurface import isosurface
 from engine.surface.localise import Field, localise
 from engine.surface.meshes import signed_volume, vertex_normals
@@ -183,31 +182,3 @@ def test_crossing_cells_hold_every_corner_of_the_surface():
     dense[1:-1, 1:-1, 1:-1] = field_of(lambda points: soft(sphere(points, (0.5, 0, 0))), 64).values > 0.5
     count = sum(dense[i : i + 65, j : j + 65, k : k + 65].astype(int) for i, j, k in offsets)
     np.testing.assert_array_equal(cells, np.argwhere((count > 0) & (count < 8)) - 1)
-
-
-def test_specks_and_hollows_go_and_a_second_piece_stays():
-    def body(points):
-        lost_hand = sphere(points, (0.75, 0.6, 0), 0.15)
-        solid = np.minimum(sphere(points, radius=0.5), lost_hand)
-        hollow = np.maximum(solid, -sphere(points, radius=0.3))
-        return soft(np.minimum(hollow, sphere(points, (-0.8, -0.8, 0.8), 0.04)))
-
-    vertices, faces = keep_person(*isosurface(field_of(body)))
-    expected = 4 / 3 * np.pi * (0.5**3 + 0.15**3)
-    assert signed_volume(vertices, faces) == pytest.approx(expected, rel=0.01)
-    assert set(np.unique(faces)) == set(range(len(vertices)))
-    assert trimesh.Trimesh(vertices, faces, process=False).body_count == 2
-
-
-def test_smoothing_takes_noise_and_leaves_the_volume():
-    vertices, faces = isosurface(field_of(lambda points: soft(sphere(points))))
-    noise = np.random.default_rng(5).normal(scale=0.006, size=vertices.shape)
-    rough = (vertices + noise).astype(np.float32)
-    smoothed = smooth(rough, faces, 10)
-
-    def unevenness(points):
-        return np.abs(np.linalg.norm(points, axis=1) - 0.6).mean()
-
-    assert unevenness(smoothed) < 0.5 * unevenness(rough)
-    assert signed_volume(smoothed, faces) == pytest.approx(signed_volume(vertices, faces), rel=0.01)
-    np.testing.assert_array_equal(smooth(rough, faces, 0), rough)

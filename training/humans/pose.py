@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Poses as rotations of the skeleton's bones: standing, walking, sitting, jumping and so on, free of collisions.
+"""Poses as rotations of the skeleton's bones, from standing to sitting and jumping, free of collisions.
 
 Trunk and legs are drawn first, then each arm; whatever sinks into the rest of the body is drawn again.
 """
@@ -11,17 +11,21 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .body import Body
-from .poses.flesh import Flesh
-from .poses.gestures import CONTACT, Context, Gesture, away, draw_gestures, relaxed
+from .poses.arms import Context
+from .poses.flesh import Flesh, patch
+from .poses.gestures import away, relaxed
+from .poses.repertoire import CONTACT, Gesture, draw_gestures
 from .poses.rig import Figure, Matrix
 from .poses.stances import KINDS, STANCES, look
 from .topology import FloatArray
 
 STANCE_TRIES, ARM_TRIES, GESTURE_TRIES, PUSHES = 40, 6, 5, 4
-ARM_CLEAR = 0.004
+ARM_CLEAR = 0.007
 """Metres that a hand and a forearm keep from the skin of trunk, head and legs: room for thin cloth."""
 LEG_SINK = 0.006
 """Metres that a thigh or a shin may press into the other leg, as flesh gives way."""
+FLOOR_SINK = 0.015
+"""Metres that a hand may reach below the soles, which shoes raise."""
 STRAIN = 20.0
 """Degrees beyond the joints' limits that a hand's aim may miss (it stops at the limit)."""
 DEEP = 0.07
@@ -41,22 +45,17 @@ class Pose:
     tries: dict[str, int] = field(default_factory=dict)
 
 
-def random_pose(
-    rng: np.random.Generator, body: Body, joints: FloatArray, rest: FloatArray | None = None
-) -> Pose:
-    """A pose for a body whose joints rest at `joints` (J, 3) and whose vertices at `rest` (19158, 3).
+def random_pose(rng: np.random.Generator, body: Body, joints: FloatArray) -> Pose:
+    """A pose for a body whose joints rest at `joints` (J, 3).
 
-    No limb of it sinks into another or the trunk by more than a few millimetres. The same from the same rng.
+    No limb of it sinks into another or the trunk by more than flesh gives way. The same from the same rng.
     """
-    kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
-    return pose_of_kind(rng, kind, body, joints, body.mean[: body.count] if rest is None else rest)
+    return pose_of_kind(rng, str(rng.choice(list(KINDS), p=list(KINDS.values()))), body, joints)
 
 
-def pose_of_kind(
-    rng: np.random.Generator, kind: str, body: Body, joints: FloatArray, rest: FloatArray
-) -> Pose:
+def pose_of_kind(rng: np.random.Generator, kind: str, body: Body, joints: FloatArray) -> Pose:
     """A pose of one of KINDS."""
-    flesh = Flesh(body, rest)
+    flesh = Flesh(body, joints)
     tries = {"stance": 0, "arm": 0}
     for _ in range(STANCE_TRIES):
         figure = Figure(body, joints)
@@ -79,12 +78,16 @@ def legs_sunk(flesh: Flesh, figure: Figure) -> float:
     return worst
 
 
-def arm_sunk(flesh: Flesh, figure: Figure, side: str, beside: str | None, contact: float) -> float:
-    """Metres by which an arm sinks into trunk, head and legs, or into the other arm where `beside` names it,
-    beyond what is allowed."""
+def arm_sunk(
+    flesh: Flesh, figure: Figure, side: str, beside: str | None, contact: float, floor: float
+) -> float:
+    """Metres by which an arm sinks into trunk, head and legs, into the floor, or into the other arm where
+    `beside` names it, beyond what is allowed."""
     solid = ("trunk", "head", "thigh.L", "thigh.R", "shin.L", "shin.R", "foot.L", "foot.R")
     worst = flesh.sunk(figure, (f"forearm.{side}", f"hand.{side}"), solid) + ARM_CLEAR
     worst = max(worst, flesh.sunk(figure, (f"free arm.{side}",), ("trunk", "head")))
+    points, _ = flesh.surface(figure, patch(flesh.body, (f"forearm.{side}", f"hand.{side}")))
+    worst = max(worst, floor - FLOOR_SINK - float(points[:, 2].min()))
     if beside:
         other = (f"arm.{beside}", f"forearm.{beside}", f"hand.{beside}")
         worst = max(worst, flesh.sunk(figure, (f"forearm.{side}", f"hand.{side}"), other, 0.06) - contact)
@@ -95,31 +98,32 @@ def _draw_arms(
     rng: np.random.Generator, kind: str, flesh: Flesh, figure: Figure, tries: dict[str, int]
 ) -> None:
     """Try gestures until both arms are free; at last hang or spread them."""
+    floor = flesh.lowest(figure)
     for _ in range(GESTURE_TRIES):
         gestures = draw_gestures(rng, kind)
         if all(
-            _draw_arm(rng, gesture, flesh, figure, side, beside, tries)
+            _draw_arm(rng, gesture, flesh, figure, side, beside, floor, tries)
             for gesture, side, beside in zip(gestures, "LR", (None, "L"), strict=True)
         ):
             return
     for side, beside in (("L", None), ("R", "L")):
         for gesture in (relaxed, away, away, away):
-            if _draw_arm(rng, gesture, flesh, figure, side, beside, tries):
+            if _draw_arm(rng, gesture, flesh, figure, side, beside, floor, tries):
                 break
 
 
 def _draw_arm(
     rng: np.random.Generator, gesture: Gesture, flesh: Flesh, figure: Figure, side: str, beside: str | None,
-    tries: dict[str, int],
+    floor: float, tries: dict[str, int],
 ) -> bool:  # fmt: skip
     for _ in range(ARM_TRIES):
         seed, push = int(rng.integers(1 << 60)), 0.0
         for _ in range(PUSHES):
             tries["arm"] += 1
-            strain = gesture(Context(np.random.default_rng(seed), figure, flesh, side, push))
+            strain = gesture(Context(np.random.default_rng(seed), figure, flesh, side, floor, push))
             if strain > STRAIN:
                 break
-            sunk = arm_sunk(flesh, figure, side, beside, CONTACT.get(gesture, 0.0))
+            sunk = arm_sunk(flesh, figure, side, beside, CONTACT.get(gesture, 0.0), floor)
             if sunk <= 0:
                 return True
             if sunk > DEEP:

@@ -180,7 +180,10 @@ def lunge(rng: Random, figure: Figure) -> None:
         trunk(figure, (u(5, 28), sign * u(-4, 8), u(-10, 10)), (u(-4, 16), u(-8, 8), u(-15, 15)))
         lift = u(40, 72)
         leg(figure, front, lift, u(10, 22), lift + u(5, 22), u(10, 25), 0, u(8, 22))
-        leg(figure, back, u(0, 10), u(38, 52), u(2, 12), u(5, 25))
+        hip = figure.position(f"upperleg01.{back}")
+        out = -sign * u(0.45, 0.75) * _length(figure)
+        ankle = [hip[0] + out, hip[1] - u(-0.05, 0.1), figure.position(f"foot.{front}")[2]]
+        step(figure, back, np.array(ankle), u(5, 30), 0, u(5, 30))
 
 
 def dance(rng: Random, figure: Figure) -> None:

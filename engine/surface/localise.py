@@ -3,63 +3,33 @@
 
 A coarse grid is evaluated; level by level its values are interpolated to twice the nodes, and every corner
 of a cell whose corners disagree about 0.5 is asked for. Where an answer contradicts the interpolation, the
-cells around it are looked at again, until each corner of each crossing cell holds the networks' own value.
-Marching cubes reads only those, so the mesh is that of the dense grid, at two to three queries a surface
-voxel.
+cells around it are looked at again, until each corner of each crossing cell holds the networks' own value:
+so each part of the surface that is met at all, at whatever level, is followed until it is closed, and is the
+dense grid's. What can be missed is a part (or a hollow) that hangs on nothing else and slips between the
+nodes of every level before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion
 
 from ..errors import EngineError
 from ..space import grid_to_camera
+from .blocks import FULL, NOTHING, SIDE, Blocks, Numbers, Places, along, fold, interleave, linear
+from .field import CORNERS, LEVEL, Field, Flags, Values
 
-Values = NDArray[np.float32]
-Flags = NDArray[np.bool_]
 Query = Callable[[Values], Values]
 
-LEVEL = 0.5
 COARSEST = 64  # nodes a side of the first grid: 3 cm on a person, an arm cannot slip through
 HINTED = 128  # up to this many nodes a side more is asked for than the crossing cells:
 MARGIN = 0.25  # cells this near to 0.5, which thin parts only brush,
 EMPTY_SHARE = 0.5  # and columns of the silhouette without anything, if they are at most this share of it
-CORNERS = np.array([(i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1)], dtype=np.int64)
+SMALLEST_SPREAD = 1e-6  # of the first grid's answers; working weights differ by nearly 1
 RETRY = "Try another picture, or draw a box around the person."
-
-
-@dataclass(frozen=True)
-class Field:
-    """Occupancy at the nodes of a box of the grid.
-
-    values: (X, Y, Z) float32 in [0, 1], axes as the camera's; exact at the corners of cells that the surface
-    crosses, interpolated elsewhere. origin: grid index of values[0, 0, 0]. resolution: nodes a side of the
-    cube. asked: how many nodes the networks were asked for.
-    """
-
-    values: Values
-    origin: tuple[int, int, int]
-    resolution: int
-    asked: int
-
-    def crossing_cells(self) -> tuple[NDArray[np.int32], Values]:
-        """All cells whose eight corners disagree about 0.5, in the order of their grid index (x, y, z).
-
-        Returns cells (C, 3) int32: the grid index of each one's lowest corner, -1..resolution - 1, for what
-        lies outside the grid is 0 too; and corners (C, 8) float32 in [0, 1], in the order
-        (0, 0, 0), (0, 0, 1), (0, 1, 0), ... (1, 1, 1) of (x, y, z).
-        """
-        padded = np.pad(self.values, 1)
-        inside = padded > LEVEL
-        cells = np.argwhere(_fold(inside, both=False) & ~_fold(inside, both=True))
-        corners = padded[tuple((cells[:, None, :] + CORNERS[None]).transpose(2, 0, 1))]
-        return (cells + np.array(self.origin) - 1).astype(np.int32), corners
+DAMAGED = "Check or renew the weights: python -m engine weights verify tells which file is damaged."
 
 
 def localise(
@@ -70,190 +40,194 @@ def localise(
 ) -> Field:
     """Find the occupancy near its 0.5 level.
 
-    query: (N, 3) float32 camera points -> (N,) float32 in [0, 1]; called with at most batch points,
-    neighbours in depth following each other. columns: (r, r) bool, [x, y] grid nodes where there may be
-    something; elsewhere occupancy is 0 without asking. tick: called after every batch with the share done,
-    0..1. Raises EngineError broken_field when query answers NaN, or 0.5 is nowhere crossed.
+    query: (N, 3) float32 camera points -> (N,) float32 in [0, 1]; called with at most batch points, sorted by
+    x, y, z, so that a depth column's follow each other. columns: (r, r) bool, [x, y] grid nodes where there
+    may be something; elsewhere occupancy is 0 without asking. tick: called after every batch with the share
+    done, 0..1. Raises EngineError broken_field when query answers NaN or the same everywhere, which damaged
+    weights do, or is above 0.5 everywhere; no_person when it is nowhere above 0.5 or columns is empty.
     """
     resolution = columns.shape[0]
+    if not columns.any():
+        raise EngineError("no_person", "The silhouette in the picture is empty.", RETRY)
+    stride = first_stride(resolution)
+    asker = _Asker(query, resolution, batch, tick, levels=stride.bit_length())
+    asker.begin_level(stride)
+    grid = _first_grid(asker, _pooled(columns, stride))
+    while stride > 1:
+        stride //= 2
+        asker.begin_level(stride)
+        grid = _finer_grid(asker, grid, _pooled(columns, stride))
+    tick(1.0)
+    cells, corners = grid.crossing_cells()
+    if not len(cells):
+        raise EngineError("no_person", "The networks found no body in the picture.", RETRY)
+    return Field(cells, corners, resolution, asker.asked)
+
+
+def first_stride(resolution: int) -> int:
+    """How far apart the nodes of the first grid are, in nodes of the last."""
     stride = 1
     while resolution // (stride * 2) >= COARSEST and resolution % (stride * 2) == 0:
         stride *= 2
-    levels = stride.bit_length()
-    box = _column_box(columns, stride)
-    asker = _Asker(query, resolution, batch, (box[0].start, box[1].start, 0), tick)
+    return stride
 
-    allowed = _pooled(columns, stride)[_strided(box, stride)]
-    values = np.zeros((*allowed.shape, resolution // stride), dtype=np.float32)
-    known = np.ones(values.shape, dtype=np.bool_)
-    asker.begin_level(0, levels, stride)
-    asker.ask(values, np.flatnonzero(np.broadcast_to(allowed[:, :, None], values.shape)))
 
-    for level in range(1, levels):
-        stride //= 2
-        wanted = _refined(_doubtful_cells(values, allowed, resolution // stride))
-        allowed = _pooled(columns, stride)[_strided(box, stride)]
-        values, known = _upsample(values, known)
-        values[~allowed] = 0.0
-        known[~allowed] = True
-        asker.begin_level(level, levels, stride)
-        _settle(asker, values, known, np.flatnonzero(wanted & ~known))
+def first_points(columns: Flags, most: int) -> Values:
+    """At most so many of the first grid's points, evenly taken, (N, 3) float32 camera, sorted.
 
-    tick(1.0)
-    _check_crossed(values)
-    return Field(values, asker.origin, resolution, asker.asked)
+    For what has to be measured over a picture as a whole before anything is asked.
+    """
+    stride = first_stride(columns.shape[0])
+    x, y = np.nonzero(_pooled(columns, stride))
+    depth = columns.shape[0] // stride
+    step = -(-len(x) * depth // most)
+    column, z = np.divmod(np.arange(0, len(x) * depth, step), depth)
+    nodes = np.stack([x[column], y[column], z], axis=1) * stride
+    return grid_to_camera(nodes, columns.shape[0]).astype(np.float32)
 
 
 class _Asker:
     """Asks the networks for nodes of the present level, in batches, and tells how far it is."""
 
     def __init__(
-        self, query: Query, resolution: int, batch: int, origin: tuple[int, int, int],
-        tick: Callable[[float], None],
+        self, query: Query, resolution: int, batch: int, tick: Callable[[float], None], levels: int
     ) -> None:
         self.query, self.tick = query, tick
-        self.resolution, self.batch, self.origin = resolution, batch, origin
-        self.asked = 0
+        self.resolution, self.batch, self.levels = resolution, batch, levels
+        self.asked, self.level = 0, -1
         self.stride, self.base, self.span = 1, 0.0, 1.0
 
-    def begin_level(self, level: int, levels: int, stride: int) -> None:
+    def begin_level(self, stride: int) -> None:
         """The shares assume that a level has four times the surface nodes of the one before."""
-        whole = sum(4**i for i in range(levels))
+        self.level += 1
+        whole = sum(4**i for i in range(self.levels))
         self.stride = stride
-        self.base = sum(4**i for i in range(level)) / whole
-        self.span = 4**level / whole
+        self.base = sum(4**i for i in range(self.level)) / whole
+        self.span = 4**self.level / whole
 
-    def ask(self, values: Values, nodes: NDArray[np.int64]) -> None:
-        """Replace values at flat indices nodes by the networks' answers."""
-        for start in range(0, nodes.size, self.batch):
-            part = nodes[start : start + self.batch]
-            index = np.stack(np.unravel_index(part, values.shape), axis=1)
-            points = grid_to_camera(index * self.stride + np.array(self.origin), self.resolution)
+    def ask(self, grid: Blocks, flat: Numbers) -> None:
+        """Make nodes of grid, by their places in its values, known."""
+        numbers = linear(grid.nodes_of(flat), grid.nodes)
+        order = np.argsort(numbers)
+        for start in range(0, flat.size, self.batch):
+            part = order[start : start + self.batch]
+            nodes = np.stack(np.unravel_index(numbers[part], (grid.nodes,) * 3), axis=1)
+            points = grid_to_camera(nodes * self.stride, self.resolution)
             answer = self.query(points.astype(np.float32))
             if not np.isfinite(answer).all():
-                raise EngineError("broken_field", "The networks answered with something that is no number.",
-                                  "Choose other weights, or set the device to the processor (CPU).")
-            values.reshape(-1)[part] = answer
+                text = "The weights are broken: the networks answered with something that is no number."
+                raise EngineError("broken_field", text, DAMAGED)
+            grid.values.reshape(-1)[flat[part]] = answer
+            grid.known.reshape(-1)[flat[part]] = True
             self.asked += part.size
-            self.tick(self.base + self.span * (start + part.size) / nodes.size)
+            self.tick(self.base + self.span * (start + part.size) / flat.size)
 
 
-def _settle(asker: _Asker, values: Values, known: Flags, nodes: NDArray[np.int64]) -> None:
-    """Ask for nodes, then for all corners of crossing cells, until each of these is known. In place."""
-    asker.ask(values, nodes)
-    known.reshape(-1)[nodes] = True
-    # One look at all cells; afterwards only cells around nodes whose side changed can have become crossing.
-    nodes = np.flatnonzero(_crossing_corners(values) & ~known)
+def _first_grid(asker: _Asker, allowed: Flags) -> Blocks:
+    """Every allowed node, asked for."""
+    grid = Blocks(allowed)
+    used = np.broadcast_to(grid.open[:, :, None], grid.inner.shape)
+    places = np.argwhere(used).astype(np.int32)
+    shape = (len(places), SIDE, SIDE, SIDE)
+    grid.add(places, np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.bool_))
+    nodes = np.flatnonzero(~grid.known[2:]) + 2 * SIDE**3
+    asker.ask(grid, nodes)
+    answers = grid.values.reshape(-1)[nodes]
+    if np.ptp(answers) < SMALLEST_SPREAD:
+        text = f"The weights are broken: the networks answered {answers[0]:.3g} wherever they were asked."
+        raise EngineError("broken_field", text, DAMAGED)
+    if (answers > LEVEL).all():
+        text = "The weights are broken: the networks see a body everywhere."
+        raise EngineError("broken_field", text, DAMAGED)
+    return grid
+
+
+def _finer_grid(asker: _Asker, coarse: Blocks, allowed: Flags) -> Blocks:
+    """The grid twice as fine, with all corners of its crossing cells known."""
+    fine = Blocks(allowed)
+    wanted = _doubtful_nodes(coarse) if fine.nodes <= HINTED else None
+    _add_crossed(fine, coarse, wanted)
+    blocks = np.arange(2, len(fine.places))
+    nodes = fine.unknown_corners(blocks)
+    if wanted is not None:
+        x, y, z = fine.places.T
+        hinted = _tiled(wanted)[x, :, y, :, z, :]
+        hinted[:2] = False
+        nodes = np.union1d(nodes, np.flatnonzero(hinted & ~fine.known))
     while nodes.size:
-        before = values.reshape(-1)[nodes] > LEVEL
-        asker.ask(values, nodes)
-        known.reshape(-1)[nodes] = True
-        changed = nodes[(values.reshape(-1)[nodes] > LEVEL) != before]
-        nodes = _unknown_around(values, known, changed)
+        before = fine.values.reshape(-1)[nodes] > LEVEL
+        asker.ask(fine, nodes)
+        # Only the cells around nodes that changed side can have become crossing.
+        places = _places_around(fine, nodes[(fine.values.reshape(-1)[nodes] > LEVEL) != before])
+        fresh = places[fine.inner[tuple(places.T)] < 2]
+        fine.add(fresh, *coarse.finer(fresh))
+        nodes = fine.unknown_corners(fine.inner[tuple(places.T)].astype(np.int64))
+    return fine
 
 
-def _unknown_around(values: Values, known: Flags, nodes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Flat indices of the unknown corners of the crossing cells that touch nodes (flat indices)."""
-    if not nodes.size:
-        return nodes
-    shape = np.array(values.shape)
-    index = np.stack(np.unravel_index(nodes, values.shape), axis=1)
-    # Cells are named by their lowest corner, from -1 on: a cell may have corners outside, where nothing is.
-    touching = (index[:, None, :] - CORNERS[None]).reshape(-1, 3) + 1
-    numbers = np.unique(np.ravel_multi_index(tuple(touching.T), tuple(shape + 1)))
-    cells = np.stack(np.unravel_index(numbers, tuple(shape + 1)), axis=1) - 1
-    corners = cells[:, None, :] + CORNERS[None]
-    real: Flags = np.all((corners >= 0) & (corners < shape), axis=2)
-    flat = np.where(real, corners @ np.array([shape[1] * shape[2], shape[2], 1]), 0)
-    inside = np.asarray(values.reshape(-1)[flat] > LEVEL) & real
-    crossing: Flags = np.any(inside, axis=1) & ~np.all(inside, axis=1)
-    candidates = flat[crossing][real[crossing]]
-    return np.unique(candidates[~known.reshape(-1)[candidates]])
+def _add_crossed(fine: Blocks, coarse: Blocks, wanted: Flags | None) -> None:
+    """Give fine the blocks in which coarse foretells a surface, or its narrower columns cut one, or which
+    hold wanted nodes; NOTHING and FULL for all others."""
+    count = len(fine.inner)
+    doubled = coarse.inner.repeat(2, 0).repeat(2, 1).repeat(2, 2)[:count, :count, :count]
+    cut = _cut_tiles(fine)
+    places = np.argwhere((doubled >= 2) | (cut[:, :, None] & (doubled == FULL))).astype(np.int32)
+    sides = coarse.sides_of_finer(places)
+    full = sides[:, 1] & ~sides[:, 0]
+    crossed = sides[:, 1] & (sides[:, 0] | cut[places[:, 0], places[:, 1]])
+    if wanted is not None:
+        crossed |= _tiled(wanted).any(axis=(1, 3, 5))[tuple(places.T)]
+    fine.inner[...] = doubled == FULL
+    fine.inner[tuple(places.T)] = full
+    fine.inner[~fine.open] = NOTHING
+    places = places[crossed & fine.open[places[:, 0], places[:, 1]]]
+    fine.add(places, *coarse.finer(places))
 
 
-def _fold(flags: Flags, both: bool) -> Flags:
-    """Combine the two ends of every edge along each axis: (X, Y, Z) nodes to (X-1, Y-1, Z-1) cells."""
-    for axis in range(3):
-        low, high = _slice(flags, axis, None, -1), _slice(flags, axis, 1, None)
-        flags = (low & high) if both else (low | high)
-    return flags
+def _cut_tiles(grid: Blocks) -> Flags:
+    """(count, count) bool: columns of blocks in or beside which some columns are allowed and some are not."""
+    padded = np.pad(grid.allowed, 1)
+    last, reach = len(padded) - SIDE - 1, range(SIDE + 2)
+    parts = [padded[i : i + last : SIDE, j : j + last : SIDE] for i in reach for j in reach]
+    return np.asarray(np.any(parts, axis=0) & ~np.all(parts, axis=0))
 
 
-def _crossing_corners(values: Values) -> Flags:
-    """(X, Y, Z) bool: nodes of cells whose corners disagree about 0.5; outside the box occupancy is 0."""
-    inside = np.pad(values > LEVEL, 1)
-    crossing = _fold(inside, both=False) & ~_fold(inside, both=True)
-    return _fold(crossing, both=False)  # a node belongs to the two cells beside it along each axis
+def _tiled(flags: Flags) -> Flags:
+    """(n, n, n) to (count, 8, count, 8, count, 8), a view where n is a multiple of 8."""
+    count = -(-len(flags) // SIDE)
+    padded = np.pad(flags, (0, count * SIDE - len(flags)))
+    return padded.reshape((count, SIDE) * 3)
 
 
-def _doubtful_cells(values: Values, allowed: Flags, nodes: int) -> Flags:
-    """(X, Y, Z) bool, cells named by their lowest corner, to be refined although interpolation finds nothing.
+def _places_around(grid: Blocks, nodes: Numbers) -> Places:
+    """Places of the blocks with columns that hold a corner of a cell around one of nodes, each once."""
+    around = (grid.nodes_of(nodes)[:, None, :] + (2 * CORNERS - 1)).reshape(-1, 3) // SIDE
+    count = len(grid.inner)
+    around = around[((around >= 0) & (around < count)).all(axis=1)]
+    numbers = np.unique(linear(around, count))
+    places = np.stack(np.unravel_index(numbers, (count,) * 3), axis=1).astype(np.int32)
+    return places[grid.open[places[:, 0], places[:, 1]]]
 
-    nodes: a side of the cube at the next level. While it is coarse: cells that come within MARGIN of 0.5,
-    and the columns of the silhouette (allowed, (X, Y)) in which nothing was found, for there is something
-    thin. Its widened rim, which eroding leaves out, is empty by rights; and a silhouette that is empty for
-    the most part is none.
+
+def _doubtful_nodes(grid: Blocks) -> Flags:
+    """Dense (2 n, 2 n, 2 n) bool: nodes of the grid twice as fine in cells where interpolation finds nothing
+    but which come within MARGIN of 0.5, or stand in columns of the silhouette in which nothing was found.
+
+    There may be something thin. The silhouette's widened rim, which eroding leaves out, is empty by rights;
+    and a silhouette that is empty for the most part is none.
     """
-    if nodes > HINTED:
-        return np.zeros(values.shape, dtype=np.bool_)
+    values = grid.dense()
     padded = np.pad(values, ((0, 1),) * 3)  # beyond the last node there is nothing, as outside the cube
-    doubtful = _fold(padded > LEVEL - MARGIN, both=False) & ~_fold(padded > LEVEL + MARGIN, both=True)
-    core = binary_erosion(allowed)
+    cells = fold(padded > LEVEL - MARGIN, both=False) & ~fold(padded > LEVEL + MARGIN, both=True)
+    core = binary_erosion(grid.allowed[: grid.nodes, : grid.nodes])
     empty = core & ~np.any(values > LEVEL, axis=2)
     if empty.sum() <= EMPTY_SHARE * core.sum():
-        doubtful |= empty[:, :, None]
-    return doubtful
-
-
-def _refined(cells: Flags) -> Flags:
-    """Cells (X, Y, Z), named by their lowest corner, to the nodes of the grid twice as fine in them."""
+        cells |= empty[:, :, None]
     for axis in range(3):  # node 2 i belongs to the cells i - 1 and i, node 2 i + 1 to cell i alone
         even = cells.copy()
-        _slice(even, axis, 1, None)[...] |= _slice(cells, axis, None, -1)
-        cells = _interleave(even, cells, axis)
+        along(even, axis, 1, None)[...] |= along(cells, axis, None, -1)
+        cells = interleave(even, cells, axis)
     return cells
-
-
-def _slice(array: NDArray[Any], axis: int, start: int | None, stop: int | None) -> NDArray[Any]:
-    """array[start:stop] along one axis, a view."""
-    return array[(slice(None),) * axis + (slice(start, stop),)]
-
-
-def _interleave(even: NDArray[Any], odd: NDArray[Any], axis: int) -> NDArray[Any]:
-    """even and odd taking turns along one axis, which doubles."""
-    shape = list(even.shape)
-    shape[axis] *= 2
-    return np.stack([even, odd], axis=axis + 1).reshape(shape)
-
-
-def _upsample(values: Values, known: Flags) -> tuple[Values, Flags]:
-    """Trilinear interpolation to twice the nodes: node 2i is node i; beyond the last node occupancy is 0."""
-    fine_known = np.zeros([2 * n for n in values.shape], dtype=np.bool_)
-    fine_known[::2, ::2, ::2] = known
-    for axis in range(3):
-        between = values * np.float32(0.5)
-        _slice(between, axis, None, -1)[...] += _slice(values, axis, 1, None) * np.float32(0.5)
-        values = _interleave(values, between, axis)
-    return values, fine_known
-
-
-def _column_box(columns: Flags, stride: int) -> tuple[slice, slice]:
-    """The box of the set columns with one coarse cell around it, on multiples of stride."""
-    bounds = []
-    for axis in (1, 0):
-        used = np.flatnonzero(columns.any(axis=axis))
-        if not used.size:
-            raise EngineError("broken_field", "The silhouette in the picture is empty.", RETRY)
-        low = max(int(used[0]) // stride - 1, 0) * stride
-        high = min((int(used[-1]) // stride + 2) * stride, columns.shape[0])
-        bounds.append(slice(low, high))
-    return bounds[0], bounds[1]
-
-
-def _strided(box: tuple[slice, slice], stride: int) -> tuple[slice, slice]:
-    """The box in nodes of the grid whose nodes are stride apart."""
-    x, y = (slice(part.start // stride, part.stop // stride) for part in box)
-    return x, y
 
 
 def _pooled(columns: Flags, stride: int) -> Flags:
@@ -265,12 +239,3 @@ def _pooled(columns: Flags, stride: int) -> Flags:
     reach = 2 * stride - 1
     rows = np.any([padded[k : k + size * stride : stride] for k in range(reach)], axis=0)
     return np.asarray(np.any([rows[:, k : k + size * stride : stride] for k in range(reach)], axis=0))
-
-
-def _check_crossed(values: Values) -> None:
-    inside = values > LEVEL
-    if not inside.any():
-        raise EngineError("broken_field", "The networks found no body in the picture.", RETRY)
-    if inside.all():
-        raise EngineError("broken_field", "The networks see a body everywhere, so there is no surface.",
-                          "Choose other weights.")

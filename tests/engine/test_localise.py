@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The refined surface is the dense grid's, for less; what can be missed is listed; failures have names."""
+
+import numpy as np
+import pytest
+
+from engine.errors import Cancelled, EngineError
+from engine.surface.isosurface import isosurface
+from engine.surface.localise import COARSEST, first_points, localise
+from engine.surface.meshes import signed_volume
+from tests.engine.fields import (
+    all_columns,
+    assert_same,
+    ball,
+    dense_mesh,
+    dense_values,
+    disc_columns,
+    looked_up,
+    parts,
+    soft,
+    sphere,
+)
+from tests.engine.solids import CRUMBS, WHOLE
+
+
+def both(function, columns):
+    """The refined and the dense mesh of a field."""
+    values = dense_values(function, columns)
+    return isosurface(localise(looked_up(values), columns)), dense_mesh(values)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_the_mesh_is_the_dense_grids(name):
+    assert_same(*both(WHOLE[name], all_columns(128)))
+
+
+@pytest.mark.parametrize("name", ["ellipsoid", "box beyond the cube", "forty balls", "noise"])
+def test_the_mesh_is_the_dense_grids_within_a_silhouette(name):
+    assert_same(*both(WHOLE[name], disc_columns(128)))
+
+
+def test_what_is_missed_are_whole_parts_that_lie_between_the_first_grids_nodes():
+    # 60 crumbs, 0.3 to 2 cells of the first grid thick, each for itself.
+    columns = all_columns(128)
+    mesh, dense = both(CRUMBS, columns)
+    found, wanted = parts(*mesh), parts(*dense)
+    missed = []
+    for part in wanted:
+        here = [other for other in found if np.abs(other[0].mean(0) - part[0].mean(0)).max() < 1e-4]
+        if here:
+            assert_same(here[0], part)
+            found.remove(here[0])
+        else:
+            missed.append(part)
+    assert not found
+    assert 0 < len(missed) < 0.2 * len(wanted)
+    for vertices, _ in missed:
+        assert np.ptp(vertices, axis=0).min() < 2 / COARSEST
+
+
+def test_few_nodes_are_asked_for_in_sorted_batches():
+    sizes, shares = [], []
+
+    def query(points):
+        sizes.append(len(points))
+        np.testing.assert_array_equal(np.lexsort(points.T[::-1]), np.arange(len(points)))
+        return soft(sphere(points), 0.005)
+
+    resolution = 256
+    field = localise(query, all_columns(resolution), batch=10_000, tick=shares.append)
+    assert max(sizes) <= 10_000
+    assert sum(sizes) == field.asked < 0.04 * resolution**3
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert 0 < shares[0] <= 1
+
+
+def test_no_node_is_asked_for_twice():
+    seen = []
+
+    def query(points):
+        seen.append(np.round((points + 1) * 64).astype(int))
+        return WHOLE["person"](points)
+
+    field = localise(query, all_columns(128))
+    nodes = np.concatenate(seen)
+    assert len(np.unique(nodes, axis=0)) == len(nodes) == field.asked
+
+
+@pytest.mark.parametrize("resolution", [64, 72, 96, 160, 192, 200, 272])
+def test_resolutions_that_no_block_divides_work_too(resolution):
+    vertices, faces = isosurface(localise(ball, all_columns(resolution)))
+    np.testing.assert_allclose(np.linalg.norm(vertices, axis=1), 0.6, atol=2e-3)
+    assert signed_volume(vertices, faces) == pytest.approx(4 / 3 * np.pi * 0.6**3, rel=5e-3)
+
+
+def test_a_resolution_that_no_block_divides_gives_the_dense_mesh():
+    assert_same(*both(WHOLE["box beyond the cube"], all_columns(136)))
+
+
+def test_only_columns_of_the_silhouette_are_asked():
+    columns = disc_columns(128)
+
+    def query(points):
+        assert np.hypot(points[:, 0] - 0.05, points[:, 1]).max() < 0.53 + 0.06
+        return ball(points)
+
+    vertices, _ = isosurface(localise(query, columns))
+    assert np.hypot(vertices[:, 0] - 0.05, vertices[:, 1]).max() < 0.53 + 2 / 128
+
+
+def test_a_hole_in_the_silhouette_that_only_the_last_grid_sees_is_cut():
+    columns = all_columns(256)
+    columns[90:92, 128] = False  # deep inside the ball, between the nodes of the grids before
+    columns[200, 100:140] = False
+    assert_same(*both(WHOLE["ball beyond the cube"], columns))
+
+
+def test_crossing_cells_hold_every_corner_of_the_surface():
+    def function(points):
+        return soft(sphere(points, (0.5, 0, 0)))
+
+    values = np.pad(dense_values(function, all_columns(64)), 1)
+    field = localise(function, all_columns(64))
+    cells, corners = field.crossing_cells()
+    assert cells.dtype == np.int32
+    assert corners.dtype == np.float32
+    offsets = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+    np.testing.assert_array_equal(corners, values[tuple((cells[:, None] + offsets + 1).transpose(2, 0, 1))])
+    count = sum((values > 0.5)[i : i + 65, j : j + 65, k : k + 65].astype(int) for i, j, k in offsets)
+    np.testing.assert_array_equal(cells, np.argwhere((count > 0) & (count < 8)) - 1)
+
+
+def test_the_first_points_are_those_asked_first():
+    columns, asked = disc_columns(256), []
+
+    def query(points):
+        asked.append(points)
+        return ball(points)
+
+    localise(query, columns)
+    points = first_points(columns, most=10**6)
+    np.testing.assert_array_equal(points, asked[0])
+    few = first_points(columns, most=1000)
+    assert 900 < len(few) <= 1000
+    np.testing.assert_allclose(few.mean(axis=0), points.mean(axis=0), atol=0.05)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 0.5, 1.0, np.nan, np.inf])
+def test_a_field_that_says_nothing_is_blamed_on_the_weights(value):
+    with pytest.raises(EngineError) as caught:
+        localise(lambda points: np.full(len(points), value, dtype=np.float32), all_columns(128))
+    assert caught.value.code == "broken_field"
+    assert "weights are broken" in caught.value.text
+    assert "weights verify" in caught.value.hint
+
+
+def test_a_body_everywhere_is_blamed_on_the_weights():
+    with pytest.raises(EngineError) as caught:
+        localise(lambda points: 0.9 + 0.05 * points[:, 0], all_columns(128))
+    assert caught.value.code == "broken_field"
+    assert "everywhere" in caught.value.text
+
+
+def test_one_nan_among_good_answers_is_blamed_on_the_weights():
+    def query(points):
+        answer = ball(points)
+        answer[-1] = np.nan
+        return answer
+
+    with pytest.raises(EngineError) as caught:
+        localise(query, all_columns(64))
+    assert caught.value.code == "broken_field"
+
+
+@pytest.mark.parametrize("function, columns", [
+    (lambda points: 0.3 * ball(points), all_columns(128)), (ball, np.zeros((64, 64), dtype=np.bool_)),
+])
+def test_nobody_there_is_not_blamed_on_the_weights(function, columns):
+    with pytest.raises(EngineError) as caught:
+        localise(function, columns)
+    assert caught.value.code == "no_person"
+    assert "weights" not in str(caught.value)
+
+
+@pytest.mark.parametrize("at", [0.0, 0.5])
+def test_a_cancel_passes_through(at):
+    def cancel(share):
+        if share >= at:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        localise(ball, all_columns(128), tick=cancel)

@@ -87,7 +87,9 @@ def fetch(address: str, part: Path, progress: Progress, size: int | None = None,
                 )
             _check_room(part.parent, (total or 0) - have + room)
             origin = _Origin(address, _validator(answer.headers), total)
-            with part.open("ab" if have else "wb", buffering=0) as file:
+            if not have:
+                part.write_bytes(b"")
+            with part.open("ab", buffering=0) as file:
                 _origin_of(part).write_text(json.dumps(asdict(origin)), encoding="utf-8")
                 have = _receive(answer, file, address, have, total, progress)
         _origin_of(part).write_text(json.dumps(asdict(origin) | {"total": have}), encoding="utf-8")

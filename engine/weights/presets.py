@@ -136,6 +136,11 @@ class Preset:
             _check(self.fine.mlp[0] == self.fine.encoder.out_channels + omega,
                    f"the fine function takes its features and Omega ({omega})", self.name)
 
+    @property
+    def has_mask(self) -> bool:
+        """Whether its networks tell a silhouette of their own, by which people are found."""
+        return self.normals is not None and self.normals.shared
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as they are written into weights files."""
         return asdict(self)

@@ -1,8 +1,11 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Weights files: what is written is read back, and nothing else is accepted."""
 
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.errors import EngineError
-from engine.weights import files, load_weights, random_weights, save_weights
+from engine.weights import PRESETS, files, load_weights, random_weights, save_weights
 from engine.weights.files import FORMAT
 from tests.tiny import TINY
 
@@ -125,6 +128,100 @@ def test_a_write_that_fails_leaves_nothing_and_keeps_the_old_file(
         save_weights(written, random_weights(TINY, 6).network, CARD)
     assert written.read_bytes() == before
     assert list(written.parent.iterdir()) == [written]
+
+
+def test_float32_comes_back_exactly(written: Path) -> None:
+    network = random_weights(TINY, 5).network
+    save_weights(written, network, CARD, torch.float32)
+    state = load_weights(written).network.state_dict()
+    assert all(torch.equal(state[key], value) for key, value in network.state_dict().items())
+
+
+def test_values_beyond_half_precision_are_not_written(written: Path) -> None:
+    before = written.read_bytes()
+    network = random_weights(TINY, 6).network
+    with torch.no_grad():
+        network.mlp.filters[0].weight[0, 0] = 1e5
+    with pytest.raises(EngineError, match=r"mlp.filters.0.weight has values that float16 cannot hold"):
+        save_weights(written, network, CARD)
+    assert written.read_bytes() == before
+    save_weights(written, network, CARD, torch.float32)
+    assert load_weights(written).network.mlp.filters[0].weight.max() == 1e5
+
+
+def test_loading_draws_no_parameters(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = torch.nn.init.kaiming_uniform_
+    drawn = []
+
+    def watched(tensor: torch.Tensor, *rest: float, **more: float) -> torch.Tensor:
+        drawn.append(tensor.device.type)
+        return original(tensor, *rest, **more)
+
+    monkeypatch.setattr(torch.nn.init, "kaiming_uniform_", watched)
+    load_weights(written)
+    assert set(drawn) == {"meta"}
+
+
+def test_loading_needs_little_more_memory_than_the_network(tmp_path: Path) -> None:
+    """pifuhd-no-normals, 86 MB in float32: a second copy, or the mapped file, would show."""
+    pytest.importorskip("resource")
+    path = tmp_path / "a.safetensors"
+    weights = random_weights("pifuhd-no-normals", 0)
+    save_weights(path, weights.network, CARD)
+    values = sum(parameter.numel() for parameter in weights.network.parameters())
+    script = (
+        "import resource, sys; from engine.weights import files; from safetensors import safe_open\n"
+        "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        f"before = peak(); weights = files.load_weights({str(path)!r})\n"
+        "print((peak() - before) * (1 if sys.platform == 'darwin' else 1024))"
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 1.35 * 4 * values
+
+
+@pytest.mark.parametrize("preset", ["pifu", "pifuhd-no-normals"])
+@torch.inference_mode()
+def test_presets_without_normals_save_load_and_run(tmp_path: Path, preset: str) -> None:
+    path = tmp_path / "a.safetensors"
+    save_weights(path, random_weights(preset, 1).network, CARD)
+    loaded = load_weights(path)
+    assert loaded.preset == PRESETS[preset]
+    image, fine = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 128, 128)  # an eighth: the layers are the same
+    assert loaded.network.predict_normals(image) is None
+    features = loaded.network.encode(image, fine, None)
+    assert (features.fine is None) == (preset == "pifu")
+    occupancy = loaded.network.occupancy(features, torch.rand(40, 3) * 2 - 1)
+    assert occupancy.shape == (40,)
+    assert occupancy.std() > 0
+
+
+def test_a_file_says_what_it_holds(written: Path) -> None:
+    summary = files.summarise_weights(written)
+    network = random_weights(TINY, 5).network
+    assert (summary.preset, summary.card, summary.dtypes) == (TINY, CARD, {"F16"})
+    assert summary.sha256 == hashlib.sha256(written.read_bytes()).hexdigest()
+    assert summary.values == sum(parameter.numel() for parameter in network.parameters())
+    tensors = load_file(written)
+    rewritten(written, {name: value for name, value in tensors.items() if "filters.0" not in name})
+    with pytest.raises(EngineError, match="not those of preset tiny"):
+        files.summarise_weights(written)
+
+
+def test_tensors_of_a_type_that_is_never_written_are_refused(written: Path) -> None:
+    rewritten(written, {name: value.to(torch.float64) for name, value in load_file(written).items()})
+    assert "is of the type F64" in refused(written)
+
+
+def test_a_full_memory_is_told_from_a_bad_file(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes")
+
+    monkeypatch.setattr(files, "_read_tensors", full)
+    with pytest.raises(EngineError, match="do not fit into memory") as caught:
+        load_weights(written)
+    assert caught.value.code == "out_of_memory"
 
 
 def test_random_weights_follow_their_seed_and_leave_the_generator_alone() -> None:

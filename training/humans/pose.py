@@ -12,8 +12,8 @@ import numpy as np
 
 from .body import Body
 from .poses.arms import Context
-from .poses.flesh import Flesh, patch
-from .poses.gestures import away, relaxed
+from .poses.flesh import BELOW, Flesh, Solid
+from .poses.gestures import away, forearm_up, raised, relaxed
 from .poses.repertoire import CONTACT, Gesture, draw_gestures
 from .poses.rig import Figure, Matrix
 from .poses.stances import KINDS, STANCES, look
@@ -30,6 +30,7 @@ STRAIN = 20.0
 """Degrees beyond the joints' limits that a hand's aim may miss (it stops at the limit)."""
 DEEP = 0.07
 """Metres of sinking that no push repairs."""
+SEAT = ("trunk", "thigh.L", "thigh.R")
 FOLD_SINK = 0.03
 """Metres of belly that a lifted thigh, and of thigh that a folded shin may press in: skinning does not."""
 
@@ -71,59 +72,70 @@ def pose_of_kind(rng: np.random.Generator, kind: str, body: Body, joints: FloatA
 def legs_sunk(flesh: Flesh, figure: Figure) -> float:
     """Metres by which legs sink into each other or the trunk beyond what flesh gives way."""
     left, right = ("free thigh.L", "shin.L", "foot.L"), ("free thigh.R", "shin.R", "foot.R")
-    worst = max(flesh.sunk(figure, left, right, 0.1), flesh.sunk(figure, right, left, 0.1)) - LEG_SINK
-    for side in "LR":
-        worst = max(worst, flesh.sunk(figure, (f"free thigh.{side}",), ("trunk",)) - FOLD_SINK)
-        worst = max(worst, flesh.sunk(figure, (f"foot.{side}",), ("trunk", f"thigh.{side}")) - FOLD_SINK)
-    return worst
+    worst = flesh.solid(figure, right, 0.1).sunk(flesh.points(figure, left))
+    worst = max(worst, flesh.solid(figure, left, 0.1).sunk(flesh.points(figure, right))) - LEG_SINK
+    thighs, feet = ("free thigh.L", "free thigh.R"), ("foot.L", "foot.R")
+    worst = max(worst, flesh.solid(figure, ("trunk",)).sunk(flesh.points(figure, thighs)) - FOLD_SINK)
+    return max(worst, flesh.solid(figure, SEAT).sunk(flesh.points(figure, feet)) - FOLD_SINK)
 
 
-def arm_sunk(
-    flesh: Flesh, figure: Figure, side: str, beside: str | None, contact: float, floor: float
-) -> float:
-    """Metres by which an arm sinks into trunk, head and legs, into the floor, or into the other arm where
-    `beside` names it, beyond what is allowed."""
-    solid = ("trunk", "head", "thigh.L", "thigh.R", "shin.L", "shin.R", "foot.L", "foot.R")
-    worst = flesh.sunk(figure, (f"forearm.{side}", f"hand.{side}"), solid) + ARM_CLEAR
-    worst = max(worst, flesh.sunk(figure, (f"free arm.{side}",), ("trunk", "head")))
-    points, _ = flesh.surface(figure, patch(flesh.body, (f"forearm.{side}", f"hand.{side}")))
-    worst = max(worst, floor - FLOOR_SINK - float(points[:, 2].min()))
-    if beside:
-        other = (f"arm.{beside}", f"forearm.{beside}", f"hand.{beside}")
-        worst = max(worst, flesh.sunk(figure, (f"forearm.{side}", f"hand.{side}"), other, 0.06) - contact)
-    return worst
+class Surroundings:
+    """What arms must keep clear of: trunk and head, legs, the floor, and the arm that was placed before."""
+
+    def __init__(self, flesh: Flesh, figure: Figure) -> None:
+        self.flesh, self.figure = flesh, figure
+        self.core = flesh.solid(figure, ("trunk", "head"))
+        self.body = flesh.solid(figure, (*BELOW, "head"))
+        self.floor = flesh.lowest(figure)
+        self.arm: Solid | None = None
+
+    def place(self, side: str) -> None:
+        """From now on keep clear of the arm of `side` as it is."""
+        self.arm = self.flesh.solid(self.figure, (f"arm.{side}", f"forearm.{side}", f"hand.{side}"), 0.06)
+
+    def sunk(self, side: str, contact: float) -> float:
+        """Metres by which the arm of `side` sinks into anything beyond what is allowed; `contact` is what is
+        allowed between arms."""
+        lower = self.flesh.points(self.figure, (f"forearm.{side}", f"hand.{side}"))
+        worst = self.body.sunk(lower) + ARM_CLEAR
+        worst = max(worst, self.core.sunk(self.flesh.points(self.figure, (f"free arm.{side}",))))
+        worst = max(worst, self.floor - FLOOR_SINK - float(lower[:, 2].min()))
+        return worst if self.arm is None else max(worst, self.arm.sunk(lower) - contact)
 
 
 def _draw_arms(
     rng: np.random.Generator, kind: str, flesh: Flesh, figure: Figure, tries: dict[str, int]
 ) -> None:
     """Try gestures until both arms are free; at last hang or spread them."""
-    floor = flesh.lowest(figure)
+    around = Surroundings(flesh, figure)
     for _ in range(GESTURE_TRIES):
-        gestures = draw_gestures(rng, kind)
-        if all(
-            _draw_arm(rng, gesture, flesh, figure, side, beside, floor, tries)
-            for gesture, side, beside in zip(gestures, "LR", (None, "L"), strict=True)
-        ):
-            return
-    for side, beside in (("L", None), ("R", "L")):
-        for gesture in (relaxed, away, away, away):
-            if _draw_arm(rng, gesture, flesh, figure, side, beside, floor, tries):
-                break
+        left, right = draw_gestures(rng, kind)
+        around.arm = None
+        if _draw_arm(rng, left, around, "L", tries):
+            around.place("L")
+            if _draw_arm(rng, right, around, "R", tries):
+                return
+    around.arm = None
+    for side in "LR":
+        any(
+            _draw_arm(rng, gesture, around, side, tries)
+            for gesture in (relaxed, away, away, forearm_up, raised)
+        )
+        around.place(side)
 
 
 def _draw_arm(
-    rng: np.random.Generator, gesture: Gesture, flesh: Flesh, figure: Figure, side: str, beside: str | None,
-    floor: float, tries: dict[str, int],
-) -> bool:  # fmt: skip
+    rng: np.random.Generator, gesture: Gesture, around: Surroundings, side: str, tries: dict[str, int]
+) -> bool:
+    """Try a gesture, each draw of it pushed out of what it sinks into; True where the arm is free."""
+    contact = CONTACT.get(gesture, 0.0)
     for _ in range(ARM_TRIES):
         seed, push = int(rng.integers(1 << 60)), 0.0
         for _ in range(PUSHES):
             tries["arm"] += 1
-            strain = gesture(Context(np.random.default_rng(seed), figure, flesh, side, floor, push))
-            if strain > STRAIN:
-                break
-            sunk = arm_sunk(flesh, figure, side, beside, CONTACT.get(gesture, 0.0), floor)
+            drawn = np.random.default_rng(seed)
+            strain = gesture(Context(drawn, around.figure, around.flesh, side, around.floor, push))
+            sunk = around.sunk(side, contact) if strain <= STRAIN else DEEP + 1
             if sunk <= 0:
                 return True
             if sunk > DEEP:

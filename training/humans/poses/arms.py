@@ -69,8 +69,16 @@ def clavicle(context: Context, upper: Vector) -> None:
     context.figure.place()
 
 
-def hang(context: Context, forward: float, outward: float, elbow: float, inward: float, turned: float,
-         hand: str = "relaxed", world: bool = False) -> float:  # fmt: skip
+def hang(
+    context: Context,
+    forward: float,
+    outward: float,
+    elbow: float,
+    inward: float,
+    turned: float,
+    hand: str = "relaxed",
+    world: bool = False,
+) -> float:
     """An arm by angles: lifted forward, spread, bent, the upper arm turned `inward` about itself, the palm
     `turned` down. Returns 0: angles need no limit."""
     figure, sign = context.figure, context.sign
@@ -83,7 +91,7 @@ def hang(context: Context, forward: float, outward: float, elbow: float, inward:
     hinge = about(upper, sign * inward) @ parent @ swing
     figure.aim(limb, Aim(upper, hinge, max(elbow, 4.0)))
     figure.bend[f"elbow.{context.side}"] = max(elbow, 4.0)
-    wrist = context.rng.normal(0, 7, 3)
+    wrist = tuple(context.rng.normal(0, 7, 3))
     figure.rotations[f"lowerarm02.{context.side}"] = about(limb.lower, sign * 0.6 * turned)
     figure.rotations[f"wrist.{context.side}"] = about(limb.lower, sign * 0.4 * turned) @ turn(*wrist)
     shape_hand(context.rng, figure, context.side, hand)
@@ -96,10 +104,18 @@ def _swung_hinge(rest: Vector, hinge: Vector, upper: Vector) -> Vector:
     return moved
 
 
-def touch(context: Context, middle: Vector, palm: Vector, fingers: Vector, pole: Vector, hand: str,
-          out: Vector | None = None) -> float:  # fmt: skip
+def touch(
+    context: Context,
+    middle: Vector,
+    palm: Vector,
+    fingers: Vector,
+    pole: Vector,
+    hand: str,
+    out: Vector | None = None,
+) -> float:
     """Bring the middle of the hand to `middle`, the palm facing `palm`, fingers along `fingers`, the elbow
-    towards `pole`; a push goes `out`, or away from where the palm faces. Returns how far beyond the joints' limits that is, in degrees."""
+    towards `pole`; a push goes `out`, or away from where the palm faces. Returns how far beyond the joints'
+    limits that is in degrees, a centimetre out of reach counting as 4."""
     figure, side = context.figure, context.side
     limb = figure.arm(side)
     rest_along, rest_back = along_hand(figure, side), back_of_hand(figure, side)
@@ -110,22 +126,29 @@ def touch(context: Context, middle: Vector, palm: Vector, fingers: Vector, pole:
     aim = reach(limb, figure.position(f"upperarm01.{side}"), wrist, pole)
     excess = max(abs(figure.aim(limb, aim)) - ARM_TURN, 0.0)
     figure.bend[f"elbow.{side}"] = aim.bend
-    missed = np.linalg.norm(figure.position(f"wrist.{side}") - wrist)
+    missed = float(np.linalg.norm(figure.position(f"wrist.{side}") - wrist))
     local = figure.rotation(f"lowerarm01.{side}").T @ goal
     turned = twist_about(local, limb.lower)
     bent = about(limb.lower, -turned) @ local
     kept = float(np.clip(turned, -WRIST_TURN, WRIST_TURN))
-    flexed = limited(bent, WRIST_BEND)
-    excess += abs(turned - kept)
-    excess += np.degrees(np.arccos(np.clip((np.trace(flexed.T @ bent) - 1) / 2, -1, 1)))
+    flexed, beyond = limited(bent, WRIST_BEND)
+    excess += abs(turned - kept) + beyond
     figure.rotations[f"lowerarm02.{side}"] = about(limb.lower, 0.6 * kept)
     figure.rotations[f"wrist.{side}"] = about(limb.lower, 0.4 * kept) @ flexed
     shape_hand(context.rng, figure, side, hand)
-    return float(excess + 400 * max(missed - 0.03, 0.0))
+    return excess + 400 * max(missed - 0.03, 0.0)
 
 
-def on(context: Context, region: str, along: float, around: float, fingers: Vector, pole: Vector,
-       hand: str = "flat", gap: float = 0.0) -> float:  # fmt: skip
+def on(
+    context: Context,
+    region: str,
+    along: float,
+    around: float,
+    fingers: Vector,
+    pole: Vector,
+    hand: str = "flat",
+    gap: float = 0.0,
+) -> float:
     """Lay the palm on the body: `around` counts toward the arm's own side."""
     point, normal = context.flesh.spot(
         context.figure, region, along, around if "." in region else context.sign * around

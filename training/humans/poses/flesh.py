@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
@@ -29,12 +30,31 @@ BELOW = ("trunk", "thigh.L", "thigh.R", "shin.L", "shin.R", "foot.L", "foot.R")
 
 @dataclass(frozen=True)
 class Patch:
-    """Some vertices of the body: ids (N,), their skinning weights (N, J), and rim (N,), which of them border
+    """Some vertices of the body: ids (N,), their skinning weights (N, J), a few a row, and rim (N,), which of them border
     on the rest of the body: past a rim the nearest normal says nothing about in and out."""
 
     ids: IntArray
-    weights: FloatArray
+    weights: sp.csr_matrix
     rim: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Solid:
+    """A part of the posed surface: its vertices (N, 3), their tree, normals (N, 3), rim (N,) and depth."""
+
+    tree: cKDTree
+    surface: FloatArray
+    normal: FloatArray
+    rim: NDArray[np.bool_]
+    thick: float
+
+    def sunk(self, points: FloatArray) -> float:
+        """Metres by which the deepest of `points` (M, 3) lies under the surface; negative is how far off the
+        closest one is."""
+        distance, nearest = self.tree.query(points)
+        height = np.einsum("vc,vc->v", points - self.surface[nearest], self.normal[nearest])
+        inside = (height < 0) & ~self.rim[nearest] & (distance < self.thick)
+        return float(np.where(inside, -height, -distance).max())
 
 
 @cache
@@ -80,7 +100,7 @@ def patch(body: Body, names: tuple[str, ...]) -> Patch:
     rim[crossing] = True
     dense = [name for name in names if name.startswith(("head", "hand", "foot"))]
     ids = np.concatenate([at[name][:: 3 if name in dense else 1] for name in names])
-    return Patch(ids, body.weights[ids], rim[ids])
+    return Patch(ids, sp.csr_matrix(body.weights[ids]), rim[ids])
 
 
 @cache
@@ -123,21 +143,21 @@ class Flesh:
     def spot(self, figure: Figure, region: str, along: float, around: float) -> tuple[Vector, Vector]:
         """The point of a region and its normal, see `spot_vertex`."""
         ids = np.array([spot_vertex(self.body, region, along, around)])
-        placed, normal = self.surface(figure, Patch(ids, self.body.weights[ids], np.zeros(1, bool)))
+        placed, normal = self.surface(
+            figure, Patch(ids, sp.csr_matrix(self.body.weights[ids]), np.zeros(1, bool))
+        )
         return placed[0].astype(np.float64), normal[0].astype(np.float64)
 
-    def sunk(
-        self, figure: Figure, limb: tuple[str, ...], other: tuple[str, ...], thick: float = 0.2
-    ) -> float:
-        """Metres by which the deepest vertex of the regions `limb` lies under the surface of `other`, at most
-        `thick`, half of what `other` measures across; negative is the clearance of the closest."""
-        points, _ = self.surface(figure, patch(self.body, limb))
-        solid = patch(self.body, other)
-        surface, normal = self.surface(figure, solid)
-        distance, nearest = cKDTree(surface).query(points)
-        height = np.einsum("vc,vc->v", points - surface[nearest], normal[nearest])
-        inside = (height < 0) & ~solid.rim[nearest] & (distance < thick)
-        return float(np.where(inside, -height, -distance).max())
+    def points(self, figure: Figure, regions: tuple[str, ...]) -> FloatArray:
+        """Where the vertices of some regions are (N, 3)."""
+        placed, _ = self.surface(figure, patch(self.body, regions))
+        return placed
+
+    def solid(self, figure: Figure, regions: tuple[str, ...], thick: float = 0.2) -> Solid:
+        """Some regions as something to run into, `thick` being half of what they measure across at most."""
+        part = patch(self.body, regions)
+        surface, normal = self.surface(figure, part)
+        return Solid(cKDTree(surface), surface, normal, part.rim, thick)
 
 
 def spot_vertex(body: Body, region: str, along: float, around: float) -> int:

@@ -20,8 +20,14 @@ def _one(c: Context, *shapes: str) -> str:
 
 def relaxed(c: Context) -> float:
     u = c.rng.uniform
-    return hang(c, float(np.clip(c.rng.normal(3, 9), -18, 26)), u(2, 16), float(np.clip(c.rng.normal(16, 11), 4, 48)),
-                u(-14, 34), u(-20, 46))  # fmt: skip
+    return hang(
+        c,
+        float(np.clip(c.rng.normal(3, 9), -18, 26)),
+        u(2, 16),
+        float(np.clip(c.rng.normal(16, 11), 4, 48)),
+        u(-14, 34),
+        u(-20, 46),
+    )
 
 
 def away(c: Context) -> float:
@@ -63,8 +69,14 @@ def waving(c: Context) -> float:
     middle = c.figure.position(f"upperarm01.{c.side}") + c.figure.scale * toward(
         c, u(0.1, 0.34), u(0.08, 0.3), u(0.2, 0.46)
     )
-    return touch(c, middle, toward(c, u(-0.3, 0.3), 1, 0), toward(c, u(-0.5, 0.5), u(-0.1, 0.3), 1), toward(c, 1, -0.3, -0.8),
-                 _one(c, "open", "spread", "flat"))  # fmt: skip
+    return touch(
+        c,
+        middle,
+        toward(c, u(-0.3, 0.3), 1, 0),
+        toward(c, u(-0.5, 0.5), u(-0.1, 0.3), 1),
+        toward(c, 1, -0.3, -0.8),
+        _one(c, "open", "spread", "flat"),
+    )
 
 
 def pointing(c: Context) -> float:
@@ -89,8 +101,16 @@ def hip(c: Context) -> float:
 def pocket(c: Context) -> float:
     """The hand flat on the front of the hip, pointing down, as with the thumb out of a pocket."""
     u = c.rng.uniform
-    return on(c, f"thigh.{c.side}", u(0.0, 0.14), c.sign * u(35, 72), toward(c, -0.1, u(0.05, 0.35), -1), toward(c, 0.7, -1, 0),
-              "flat" if c.rng.random() < 0.5 else "fist", -0.006)  # fmt: skip
+    return on(
+        c,
+        f"thigh.{c.side}",
+        u(0.0, 0.14),
+        c.sign * u(35, 72),
+        toward(c, -0.1, u(0.05, 0.35), -1),
+        toward(c, 0.7, -1, 0),
+        "flat" if c.rng.random() < 0.5 else "fist",
+        -0.006,
+    )
 
 
 def seat(c: Context) -> float:
@@ -133,8 +153,16 @@ def low_front(c: Context) -> float:
     """In front of the lap, one hand over the other."""
     u = c.rng.uniform
     upper = c.side == "R"
-    return on(c, "trunk", u(-0.04, 0.12), -4, toward(c, -1, 0.1, -0.6), toward(c, 1, -0.5, 0), "flat" if upper else "relaxed",
-              0.035 + (0.045 if upper else 0.0))  # fmt: skip
+    return on(
+        c,
+        "trunk",
+        u(-0.04, 0.12),
+        -4,
+        toward(c, -1, 0.1, -0.6),
+        toward(c, 1, -0.5, 0),
+        "flat" if upper else "relaxed",
+        0.035 + (0.045 if upper else 0.0),
+    )
 
 
 def clasped(c: Context) -> float:

@@ -18,8 +18,15 @@ SHAPES = {
 }
 """Degrees of the three joints of the fingers from index to small, beyond the model's rest."""
 SPLAY = {"spread": 9.0, "open": 3.0}
-THUMB = {"fist": (18, 30, 40), "point": (18, 30, 40), "grip": (12, 20, 20), "relaxed": (6, 8, 8), "spread": (-14, -4, 0),
-         "open": (-6, 0, 0), "flat": (-4, 0, 0)}  # fmt: skip
+THUMB = {
+    "fist": (18, 30, 40),
+    "point": (18, 30, 40),
+    "grip": (12, 20, 20),
+    "relaxed": (6, 8, 8),
+    "spread": (-14, -4, 0),
+    "open": (-6, 0, 0),
+    "flat": (-4, 0, 0),
+}
 
 
 def back_of_hand(figure: Figure, side: str) -> Vector:

@@ -61,11 +61,11 @@ def twist_about(rotation: Matrix, axis: Vector) -> float:
     return (angle + 180) % 360 - 180
 
 
-def limited(rotation: Matrix, most: float) -> Matrix:
-    """`rotation` about the same axis, by no more than `most`."""
+def limited(rotation: Matrix, most: float) -> tuple[Matrix, float]:
+    """`rotation` about the same axis by no more than `most`, and by how much it went beyond."""
     vector = Rotation.from_matrix(rotation).as_rotvec()
-    angle = degrees(float(np.linalg.norm(vector)))
-    return about(vector, most) if angle > most else rotation
+    excess = degrees(float(np.linalg.norm(vector))) - most
+    return (about(vector, most), excess) if excess > 0 else (rotation, 0.0)
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,21 @@ import numpy as np
 from .rig import SIDES, Aim, Figure, Vector, about, direction, limited, reach, spread, turn, unit
 
 Random = np.random.Generator
-KINDS = {"stand": 0.37, "walk": 0.18, "run": 0.05, "lunge": 0.02, "dance": 0.03, "leg up": 0.02, "sit": 0.09,
-         "sit on floor": 0.03, "cross-legged": 0.02, "crouch": 0.035, "kneel": 0.045, "jump": 0.06,
-         "bend": 0.05}  # fmt: skip
+KINDS = {
+    "stand": 0.37,
+    "walk": 0.18,
+    "run": 0.05,
+    "lunge": 0.02,
+    "dance": 0.03,
+    "leg up": 0.02,
+    "sit": 0.09,
+    "sit on floor": 0.03,
+    "cross-legged": 0.02,
+    "crouch": 0.035,
+    "kneel": 0.045,
+    "jump": 0.06,
+    "bend": 0.05,
+}
 ANKLE = 52.0
 """Degrees that a foot turns at most from where the shin would carry it."""
 
@@ -43,8 +55,17 @@ def look(rng: Random, figure: Figure) -> None:
     figure.place()
 
 
-def leg(figure: Figure, side: str, forward: float, outward: float, knee: float, open_: float, foot: float | None = 0.0,
-        yaw: float = 0.0, point: float = 0.0) -> None:  # fmt: skip
+def leg(
+    figure: Figure,
+    side: str,
+    forward: float,
+    outward: float,
+    knee: float,
+    open_: float,
+    foot: float | None = 0.0,
+    yaw: float = 0.0,
+    point: float = 0.0,
+) -> None:
     """Swing a leg by angles: `forward` lift, then `outward` spread and `yaw` to the side about the vertical,
     turned open by `open_`; the foot's pitch in the world (toes down), or None to `point` along the shin."""
     sign = SIDES[side]
@@ -54,8 +75,9 @@ def leg(figure: Figure, side: str, forward: float, outward: float, knee: float, 
     _place_leg(figure, side, Aim(upper, hinge, knee), foot, sign * (yaw + open_), point)
 
 
-def step(figure: Figure, side: str, ankle: Vector, knee: float, pitch: float, toe_out: float,
-         up: float = 0.0) -> None:  # fmt: skip
+def step(
+    figure: Figure, side: str, ankle: Vector, knee: float, pitch: float, toe_out: float, up: float = 0.0
+) -> None:
     """Bend a leg so that its ankle comes to `ankle`, the knee `knee` degrees outward of forward and raised by
     `up`; the foot's pitch in the world and `toe_out` outward."""
     sign = SIDES[side]
@@ -73,7 +95,7 @@ def _place_leg(
     if pitch is None:
         figure.rotations[f"foot.{side}"] = turn(point, 0, 0)
     else:
-        figure.rotations[f"foot.{side}"] = limited(shin.T @ turn(0, 0, yaw) @ turn(pitch, 0, 0), ANKLE)
+        figure.rotations[f"foot.{side}"] = limited(shin.T @ turn(0, 0, yaw) @ turn(pitch, 0, 0), ANKLE)[0]
     figure.bend[f"knee.{side}"] = aim.bend
     figure.bend[f"hip.{side}"] = float(
         np.degrees(np.arccos(np.clip(-unit(aim.upper) @ figure.rotation("root")[:, 2], -1, 1)))
@@ -108,8 +130,11 @@ def stand(rng: Random, figure: Figure) -> None:
     yaw = u(-12, 12)
     tip = float(np.clip(rng.normal(2, 4), -6, 10))
     # the free side's hip drops and the shoulders make up for it
-    trunk(figure, (tip, -sign * drop, yaw),
-          (rng.normal(1, 5), sign * drop * u(0.7, 1.6), -yaw * u(0, 1) + rng.normal(0, 8)))  # fmt: skip
+    trunk(
+        figure,
+        (tip, -sign * drop, yaw),
+        (rng.normal(1, 5), sign * drop * u(0.7, 1.6), -yaw * u(0, 1) + rng.normal(0, 8)),
+    )
     length = _length(figure)
     apart = u(0.0, 0.10) if rng.random() < 0.7 else u(0.10, 0.28)
     support, free = figure.position(f"upperleg01.{main}"), figure.position(f"upperleg01.{other}")
@@ -135,16 +160,35 @@ def walk(rng: Random, figure: Figure) -> None:
         floor = figure.position("root")[2] - 0.02 - length * (1.0 - 0.07 * pace * pace)
         lift = u(0.05, 0.12) * pace
         ahead, behind = figure.position(f"upperleg01.{front}"), figure.position(f"upperleg01.{back}")
-        step(figure, front, np.array([ahead[0] - sign * u(0, 0.05), ahead[1] - stride, floor + 0.03 * pace]),
-             u(0, 6), -u(4, 22) * pace, u(0, 12))  # fmt: skip
-        step(figure, back, np.array([behind[0] + sign * u(0, 0.05), behind[1] + stride * 1.15, floor + lift]),
-             u(0, 6), 10 + lift * 330, u(0, 12))  # fmt: skip
+        step(
+            figure,
+            front,
+            np.array([ahead[0] - sign * u(0, 0.05), ahead[1] - stride, floor + 0.03 * pace]),
+            u(0, 6),
+            -u(4, 22) * pace,
+            u(0, 12),
+        )
+        step(
+            figure,
+            back,
+            np.array([behind[0] + sign * u(0, 0.05), behind[1] + stride * 1.15, floor + lift]),
+            u(0, 6),
+            10 + lift * 330,
+            u(0, 12),
+        )
         curl_toes(figure, back, min(34.0, 10 + lift * 200))
     else:
         swing = u(0, 1)
         leg(figure, back, u(-10, 4), u(-3, 1), u(3, 9), u(0, 10))
-        leg(figure, front, 8 + 26 * swing * pace, u(-3, 2), 30 + 32 * pace * sin(pi * (0.25 + 0.7 * swing)), u(0, 8),
-            u(0, 25) - 20 * swing)  # fmt: skip
+        leg(
+            figure,
+            front,
+            8 + 26 * swing * pace,
+            u(-3, 2),
+            30 + 32 * pace * sin(pi * (0.25 + 0.7 * swing)),
+            u(0, 8),
+            u(0, 25) - 20 * swing,
+        )
 
 
 def run(rng: Random, figure: Figure) -> None:
@@ -376,7 +420,17 @@ def bend(rng: Random, figure: Figure) -> None:
 
 
 STANCES: dict[str, Callable[[Random, Figure], None]] = {
-    "stand": stand, "walk": walk, "run": run, "lunge": lunge, "dance": dance, "leg up": leg_up, "sit": sit,
-    "sit on floor": sit_on_floor, "cross-legged": cross_legged, "crouch": crouch, "kneel": kneel, "jump": jump,
+    "stand": stand,
+    "walk": walk,
+    "run": run,
+    "lunge": lunge,
+    "dance": dance,
+    "leg up": leg_up,
+    "sit": sit,
+    "sit on floor": sit_on_floor,
+    "cross-legged": cross_legged,
+    "crouch": crouch,
+    "kneel": kneel,
+    "jump": jump,
     "bend": bend,
-}  # fmt: skip
+}

@@ -176,7 +176,7 @@ def _add_crossed(fine: Blocks, coarse: Blocks, wanted: Flags | None) -> None:
     full = sides[:, 1] & ~sides[:, 0]
     crossed = sides[:, 1] & (sides[:, 0] | cut[places[:, 0], places[:, 1]])
     if wanted is not None:
-        crossed |= _tiled(wanted).any(axis=(1, 3, 5))[tuple(places.T)]
+        crossed |= np.asarray(_tiled(wanted).any(axis=(1, 3, 5)))[tuple(places.T)]
     fine.inner[...] = doubled == FULL
     fine.inner[tuple(places.T)] = full
     fine.inner[~fine.open] = NOTHING

@@ -65,7 +65,8 @@ ODD = replace(TINY, name="tiny odd", coarse=replace(TINY.coarse, residual=(1, 4)
 
 
 @pytest.mark.parametrize(
-    "preset", [TINY, SINGLE, ODD, normed("batch"), normed("group"), *map(PRESETS.get, ["pifu", "pifuhd-no-normals"])],
+    "preset",
+    [TINY, SINGLE, ODD, normed("batch"), normed("group"), PRESETS["pifu"], PRESETS["pifuhd-no-normals"]],
     ids=lambda preset: preset.name,
 )  # fmt: skip
 def test_columns_give_what_points_give(preset: Preset) -> None:

@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import io
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
-from .picture import ORIENTATION, Photo, check_size, reduced, reduction, upright
+from .picture import Photo, check_size, reduced, reduction
 
 MOST_BYTES = 2**31  # of the decoded picture: 180 megapixels of float RGB
 BITS, SAMPLES, EXTRA_SAMPLES, WIDTH, HEIGHT = 258, 277, 338, 256, 257  # tags of TIFF 6.0
@@ -31,13 +30,13 @@ def eight_bit(samples: NDArray[Any], full: float, associated: bool = False) -> I
     return Image.fromarray(bytes_).convert("RGBA" if samples.shape[2:] == (4,) else "RGB")
 
 
-def decode_deep(data: bytes, limit: int) -> Photo:
+def decode_deep(stream: BinaryIO, limit: int) -> Photo:
     """Decode a TIFF picture of 32-bit whole numbers (full range) or 32- or 64-bit floats (0 to 1), grey, RGB
     or RGBA, as a whole, reduced to limit pixels a side.
 
     Raises Pillow's UnidentifiedImageError for anything else, and what check_size raises.
     """
-    tags = _tags(data)
+    tags = _tags(stream)
     size = (int(tags.get(WIDTH, 0)), int(tags.get(HEIGHT, 0)))
     bits, samples = tags.get(BITS, (1,))[0], tags.get(SAMPLES, 1)
     if bits not in (32, 64) or samples not in (1, 3, 4):
@@ -45,9 +44,11 @@ def decode_deep(data: bytes, limit: int) -> Photo:
     check_size(size, limit)
     if size[0] * size[1] * samples * bits // 8 > MOST_BYTES:
         raise Image.DecompressionBombError(f"{size} pixels of {samples * bits} bits")
-    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if decoded is None or decoded.shape[1::-1] != size:
+    stream.seek(0)
+    decoded = cv2.imdecode(np.frombuffer(stream.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or sorted(decoded.shape[:2]) != sorted(size):
         raise OSError("OpenCV cannot decode it")
+    height, width = decoded.shape[:2]  # OpenCV turns TIFF upright, whatever flags it is given
     full = 1.0 if decoded.dtype.kind == "f" else 2.0**bits - 1
     associated = samples == 4 and ASSOCIATED in tags.get(EXTRA_SAMPLES, ())
     order = [2, 1, 0, 3][:samples]  # OpenCV's colours come blue first
@@ -57,14 +58,14 @@ def decode_deep(data: bytes, limit: int) -> Photo:
         return eight_bit(strip if samples == 1 else strip[..., order], full, associated)
 
     factor = reduction(size, limit)
-    return upright(reduced(rows, size, factor), factor, size, tags.get(ORIENTATION))
+    return Photo(reduced(rows, (width, height), factor), factor, (width, height))
 
 
-def _tags(data: bytes) -> TiffImagePlugin.ImageFileDirectory_v2:
-    if not data.startswith((b"II*\0", b"MM\0*")):
+def _tags(stream: BinaryIO) -> TiffImagePlugin.ImageFileDirectory_v2:
+    head = stream.read(8)
+    if not head.startswith((b"II*\0", b"MM\0*")):
         raise UnidentifiedImageError("no TIFF")
-    tags = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
-    stream = io.BytesIO(data)
+    tags = TiffImagePlugin.ImageFileDirectory_v2(head)
     stream.seek(tags.next)
     tags.load(stream)
     return tags

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..errors import EngineError
 from ..space import Crop
 from .crop import DRAW_BOX, crop_around, cut, has_cutout, whole_picture
@@ -14,8 +16,8 @@ from .views import PredictMask, mosaic, tiles
 
 SMALLEST_BOX = 8  # source pixels
 SMALLEST_PERSON = 0.008  # of a view's area: smaller parts of the mask are noise
-MOST_LOOKS = 3  # at one person; each may grow the box by 15 %
-ENOUGH_GROWN = 0.08  # of the crop's side: a box that grew by its crop's margin may have been cut by it
+MOST_LOOKS = 3  # at one person, each in the crop around what the one before found
+GROWN = 0.05  # of the crop's side: a box that grew by most of its crop's margin, 0.07, may go on beyond it
 MOST_TILES = 8  # along the longer side of a panorama, less the overlaps
 WIDE = 1.6  # longer over shorter side; beyond it one who is as tall as the picture is small in its square
 
@@ -105,8 +107,8 @@ def _looked_at(photo: Photo, person: FoundPerson, predict_mask: PredictMask) -> 
         if part is None or part.mean() < SMALLEST_PERSON:
             return person
         before, person = person, _found(photo, part, person.crop)
-        grown = max(abs(new - old) for new, old in zip(person.box, before.box))
-        if grown < ENOUGH_GROWN * before.crop.side:
+        grown = np.array([-1, -1, 1, 1]) * (np.array(person.box) - np.array(before.box))
+        if grown.max() < GROWN * before.crop.side:
             break
     return person
 

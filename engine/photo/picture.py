@@ -22,8 +22,7 @@ WORKING_SIDE = 4096
 """Pixels of the longest side to work on. Pictures beyond it are halved until they fit, so more than 2048 are
 left: the largest square that colours are taken from, and 1024, the finest input of a network, for a person
 who fills half the picture."""
-ORIENTATION = 0x0112  # the tag's number in EXIF and TIFF
-STRIP = 256  # working rows reduced at a time; 4 MiB of a working picture, 64 MiB of the source at scale 4
+STRIP = 32  # working rows reduced at a time: of 4096 pixels at scale 4, 8 MiB of the source
 
 Rows = Callable[[int, int], Image.Image]
 """(top, bottom) -> these rows of the source as an 8-bit Pillow picture."""
@@ -111,19 +110,3 @@ def reduced(rows: Rows, size: tuple[int, int], factor: int) -> Picture:
         np.asarray(rows(top, min(top + STRIP * factor, size[1])).reduce(factor))
         for top in range(0, size[1], STRIP * factor)
     ])
-
-
-def upright(pixels: Picture, scale: int, stored: tuple[int, int], orientation: object) -> Photo:
-    """A Photo of pixels (H, W, C) as they are stored, turned as the value of the orientation tag says.
-
-    stored: the source's (width, height) as stored. Values other than 2 to 8 turn nothing.
-    """
-    width, height = stored
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.transpose(1, 0, 2)
-        width, height = height, width
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return Photo(np.ascontiguousarray(pixels), scale, (width, height))

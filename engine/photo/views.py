@@ -32,22 +32,20 @@ def _starts(extent: int, side: int) -> list[int]:
 def mosaic(canvas: Crop, views: list[Crop], predict_mask: PredictMask) -> Mask | None:
     """The masks of views of one side laid on a canvas: (R, R) float32 in [0, 1], as fine as the masks are.
 
-    Where views overlap they are averaged, each weighing less towards its rim, where a person is cut off and
-    seldom recognised. None where no network tells.
+    Where views overlap the surer one counts, because a view that cuts somebody often misses them: of the
+    three samples side by side, in three orders, all nine people are found whole; with averages one fell in
+    two. None where no network tells.
     """
-    total = weight = np.zeros((0, 0), dtype=np.float32)
+    sheet = np.zeros((0, 0), dtype=np.float32)
     for view in views:
         mask = predict_mask(view)
         if mask is None:
             return None
-        side = mask.shape[0]
-        if not total.size:
-            whole = round(side * canvas.side / view.side)
-            total, weight = np.zeros((whole, whole), np.float32), np.zeros((whole, whole), np.float32)
-        centres = (np.arange(side, dtype=np.float32) + 0.5) * 2.0 / side - 1.0
-        slope = np.minimum.outer(1.0 - np.abs(centres), 1.0 - np.abs(centres))
-        shift = np.array([[1, 0, round((view.x - canvas.x) * side / view.side)],
-                          [0, 1, round((view.y - canvas.y) * side / view.side)]], dtype=np.float32)
-        for sheet, values in ((total, mask * slope), (weight, slope)):
-            sheet += cv2.warpAffine(values, shift, sheet.shape[::-1], flags=cv2.INTER_NEAREST)
-    return np.asarray(total / np.maximum(weight, 1e-6), dtype=np.float32)
+        scale = mask.shape[0] / view.side
+        if not sheet.size:
+            sheet = np.zeros((round(canvas.side * scale),) * 2, dtype=np.float32)
+        shift = np.array([[1, 0, round((view.x - canvas.x) * scale)],
+                          [0, 1, round((view.y - canvas.y) * scale)]], dtype=np.float32)
+        laid = cv2.warpAffine(mask, shift, sheet.shape[::-1], flags=cv2.INTER_NEAREST)
+        sheet = np.maximum(sheet, laid)
+    return sheet

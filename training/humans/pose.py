@@ -22,6 +22,8 @@ from .topology import FloatArray
 STANCE_TRIES, ARM_TRIES, GESTURE_TRIES, PUSHES = 40, 6, 5, 4
 ARM_CLEAR = 0.007
 """Metres that a hand and a forearm keep from the skin of trunk, head and legs: room for thin cloth."""
+ARM_PRESS = 0.006
+"""Metres that an upper arm may press into the chest."""
 LEG_SINK = 0.006
 """Metres that a thigh or a shin may press into the other leg, as flesh gives way."""
 FLOOR_SINK = 0.015
@@ -98,7 +100,7 @@ class Surroundings:
         allowed between arms."""
         lower = self.flesh.points(self.figure, (f"forearm.{side}", f"hand.{side}"))
         worst = self.body.sunk(lower) + ARM_CLEAR
-        worst = max(worst, self.core.sunk(self.flesh.points(self.figure, (f"free arm.{side}",))))
+        worst = max(worst, self.core.sunk(self.flesh.points(self.figure, (f"free arm.{side}",))) - ARM_PRESS)
         worst = max(worst, self.floor - FLOOR_SINK - float(lower[:, 2].min()))
         return worst if self.arm is None else max(worst, self.arm.sunk(lower) - contact)
 

@@ -30,8 +30,8 @@ BELOW = ("trunk", "thigh.L", "thigh.R", "shin.L", "shin.R", "foot.L", "foot.R")
 
 @dataclass(frozen=True)
 class Patch:
-    """Some vertices of the body: ids (N,), their skinning weights (N, J), a few a row, and rim (N,), which of them border
-    on the rest of the body: past a rim the nearest normal says nothing about in and out."""
+    """Some vertices of the body: ids (N,), their skinning weights (N, J), a few a row, and rim (N,), which of
+    them border on the rest of the body: past a rim the nearest normal says nothing about in and out."""
 
     ids: IntArray
     weights: sp.csr_matrix

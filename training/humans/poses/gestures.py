@@ -176,19 +176,12 @@ def crossed(c: Context) -> float:
     """Arms folded: the left forearm on the ribs, the right one over it."""
     u = c.rng.uniform
     over = c.side == "R"
-    point, _ = c.flesh.spot(c.figure, "trunk", 0.60, 0)
-    middle = point + c.figure.scale * (
-        toward(c, -0.15, 0.0, -0.03 + (0.02 if over else 0.0)) + toward(c, 0, 0.115 if over else 0.045, 0)
-    )
-    palm = toward(c, 0.3, -1, 0) if over else toward(c, 0.2, -1, 0.0)
-    return touch(
-        c,
-        middle,
-        palm,
-        toward(c, -1, -0.15 if over else -0.3, u(0.0, 0.35) if over else 0.0),
-        toward(c, 0.8, 0.1, -1),
-        "flat",
-    )
+    point, _ = c.flesh.spot(c.figure, "trunk", 0.6, 0)
+    front, up = (0.115, u(-0.01, 0.02)) if over else (0.05, u(-0.04, 0.0))
+    middle = point + c.figure.scale * toward(c, -u(0.12, 0.16), front, up)
+    palm = toward(c, 0.25, -1, 0)
+    fingers = toward(c, -1, -0.15, u(0.0, 0.35)) if over else toward(c, -1, -0.3, 0)
+    return touch(c, middle, palm, fingers, toward(c, u(0.8, 1.5), u(-0.1, 0.3), -1), "flat")
 
 
 def behind(c: Context) -> float:
@@ -289,23 +282,18 @@ def prop(c: Context) -> float:
     """A hand on the floor behind, for those who sit there; the wrist gives what it can."""
     u = c.rng.uniform
     shoulder = c.figure.position(f"upperarm01.{c.side}")
-    middle = np.array([shoulder[0] + c.sign * u(0.02, 0.16), shoulder[1] + u(0.04, 0.22), c.floor + PALM])
+    middle = np.array([shoulder[0] + c.sign * u(0.02, 0.16), shoulder[1] + u(-0.02, 0.16), c.floor + PALM])
     fingers = np.array([c.sign * u(0.2, 1), u(0.1, 1), 0])
     down, pole = np.array([0, 0, -1.0]), np.array([c.sign * 0.4, 1, 0])
-    return 0.4 * touch(c, middle, down, fingers, pole, "open")
+    return 0.3 * touch(c, middle, down, fingers, pole, "open")
 
 
 def hug(c: Context) -> float:
-    """A hand on the shin of its side, as round drawn-up knees."""
+    """A hand on the upper shin of its side, as round drawn-up knees."""
     u = c.rng.uniform
+    fingers = np.array([-c.sign, u(-0.2, 0.4), -u(0, 0.6)])
     return on(
-        c,
-        f"shin.{c.side}",
-        u(0.15, 0.5),
-        c.sign * -u(0, 30),
-        np.array([-c.sign, 0, -0.3]),
-        toward(c, 1, 0, -0.3),
-        "grip",
+        c, f"shin.{c.side}", u(0.06, 0.3), c.sign * u(-10, 40), fingers, toward(c, 1, 0.2, -0.3), "grip"
     )
 
 

@@ -121,20 +121,18 @@ class Figure:
 
     def arm(self, side: str) -> Limb:
         """The arm of a side; its hinge bends the forearm forward where the arm hangs."""
-        upper = self.at[f"lowerarm01.{side}"] - self.at[f"upperarm01.{side}"]
-        lower = self.at[f"wrist.{side}"] - self.at[f"lowerarm01.{side}"]
-        bent = degrees(acos(float(unit(upper) @ unit(lower))))
-        names = (f"upperarm01.{side}", f"upperarm02.{side}", f"lowerarm01.{side}", f"lowerarm02.{side}",
-                 f"wrist.{side}")  # fmt: skip
-        return Limb(upper, lower, np.cross(upper, lower), bent, names)
+        return self._limb(side, "upperarm01", "upperarm02", "lowerarm01", "lowerarm02", "wrist")
 
     def leg(self, side: str) -> Limb:
         """The leg of a side; its hinge bends the shin back."""
-        upper = self.at[f"lowerleg01.{side}"] - self.at[f"upperleg01.{side}"]
-        lower = self.at[f"foot.{side}"] - self.at[f"lowerleg01.{side}"]
-        names = (f"upperleg01.{side}", f"upperleg02.{side}", f"lowerleg01.{side}", f"lowerleg02.{side}",
-                 f"foot.{side}")  # fmt: skip
-        return Limb(upper, lower, np.array([1.0, 0, 0]), 0.0, names)
+        return self._limb(side, "upperleg01", "upperleg02", "lowerleg01", "lowerleg02", "foot")
+
+    def _limb(self, side: str, *bones: str) -> Limb:
+        start, twist, middle, second, end = (f"{bone}.{side}" for bone in bones)
+        upper, lower = self.at[middle] - self.at[start], self.at[end] - self.at[middle]
+        # arms rest bent by 42 degrees and legs by 9, so that the two segments span the hinge's plane
+        bent = degrees(acos(float(unit(upper) @ unit(lower))))
+        return Limb(upper, lower, np.cross(upper, lower), bent, (start, twist, middle, second, end))
 
     def aim(self, limb: Limb, aim: Aim) -> float:
         """Turn a limb's upper and lower segments; returns the twist about the upper one, which is shared
@@ -157,7 +155,7 @@ def reach(limb: Limb, start: Vector, goal: Vector, pole: Vector) -> Aim:
     joint towards `pole` (a direction, seen from the line start-goal)."""
     a, b = float(np.linalg.norm(limb.upper)), float(np.linalg.norm(limb.lower))
     line = goal - start
-    distance = float(np.clip(np.linalg.norm(line), abs(a - b) + 0.05, 0.999 * (a + b)))
+    distance = float(np.clip(np.linalg.norm(line), abs(a - b) + 0.05, 0.9996 * (a + b)))
     along = unit(line)
     out = unit(pole - (pole @ along) * along)
     share = (a * a + distance * distance - b * b) / (2 * a * distance)

@@ -138,7 +138,7 @@ def stand(rng: Random, figure: Figure) -> None:
     length = _length(figure)
     apart = u(0.0, 0.10) if rng.random() < 0.7 else u(0.10, 0.28)
     support, free = figure.position(f"upperleg01.{main}"), figure.position(f"upperleg01.{other}")
-    floor = support[2] - length * u(0.982, 0.998)
+    floor = support[2] - length * u(0.99, 0.9985)
     inner, outer = (u(-0.05, 0.0), apart / 2 + u(0, 0.06)) if shifted else (apart / 2, apart / 2)
     under = np.array([support[0] + sign * inner, support[1] + u(-0.02, 0.03), floor])
     ahead = u(-0.05, 0.16) if shifted else u(-0.06, 0.06)
@@ -157,7 +157,7 @@ def walk(rng: Random, figure: Figure) -> None:
     length = _length(figure)
     if rng.random() < 0.55:
         stride = u(0.28, 0.44) * pace * length
-        floor = figure.position("root")[2] - 0.02 - length * (1.0 - 0.07 * pace * pace)
+        floor = figure.position("root")[2] - 0.02 - length * (0.995 - 0.065 * pace * pace)
         lift = u(0.05, 0.12) * pace
         ahead, behind = figure.position(f"upperleg01.{front}"), figure.position(f"upperleg01.{back}")
         step(
@@ -312,8 +312,9 @@ def sit(rng: Random, figure: Figure) -> None:
 def sit_on_floor(rng: Random, figure: Figure) -> None:
     """Legs stretched, knees drawn up, or one of each."""
     u = rng.uniform
-    lean = u(-30, -8)
-    trunk(figure, (lean, u(-2, 2), u(-6, 6)), (u(5, 34) - lean * 0.4, u(-6, 6), u(-14, 14)))
+    # four in ten lean back, far enough for hands on the floor behind them
+    lean, curl = (u(-40, -26), u(-6, 8)) if rng.random() < 0.4 else (u(-30, -8), u(5, 34) + 8)
+    trunk(figure, (lean, u(-2, 2), u(-6, 6)), (curl, u(-6, 6), u(-14, 14)))
     way = int(rng.integers(3))
     wide = u(0, 16)
     for index, side in enumerate(_sides(rng)):
@@ -360,7 +361,7 @@ def kneel(rng: Random, figure: Figure) -> None:
         trunk(figure, (u(-10, 12), u(-2, 2), u(-5, 5)), (u(0, 22), u(-5, 5), rng.normal(0, 8)))
         lift, wide = u(52, 62), u(2, 15)
         for side in "LR":
-            leg(figure, side, lift + u(-1, 1), 0, lift + u(76, 82), u(0, 4), None, wide, u(30, 50))
+            leg(figure, side, lift + u(-1, 1), 0, lift + u(84, 92), u(0, 4), None, wide, u(48, 62))
     elif way == 1:
         trunk(figure, (u(-4, 16), u(-3, 3), u(-8, 8)), (u(-2, 22), u(-6, 6), rng.normal(0, 10)))
         _knee_down(rng, figure, second, u(-14, 8))
@@ -379,9 +380,9 @@ def _knee_down(rng: Random, figure: Figure, side: str, lift: float) -> None:
     """A shin on the floor behind its knee, instep down or toes tucked under."""
     u = rng.uniform
     if rng.random() < 0.5:
-        leg(figure, side, lift, u(0, 4), lift + u(82, 88), u(0, 6), None, 0, u(34, 50))
+        leg(figure, side, lift, u(0, 4), lift + u(92, 97), u(0, 6), None, 0, u(50, 62))
     else:
-        leg(figure, side, lift, u(0, 4), lift + u(72, 78), u(0, 6), None, 0, -u(0, 12))
+        leg(figure, side, lift, u(0, 4), lift + u(96, 103), u(0, 6), None, 0, -u(0, 12))
         curl_toes(figure, side, u(40, 52))
 
 

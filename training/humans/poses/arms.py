@@ -20,7 +20,6 @@ from .rig import (
     direction,
     frame,
     limited,
-    reach,
     turn,
     twist_about,
     unit,
@@ -123,8 +122,8 @@ def touch(
     middle = middle + context.push * unit(-palm if out is None else out)
     wrist = middle - goal @ rest_along * 0.95
     clavicle(context, wrist - figure.position(f"upperarm01.{side}"))
-    aim = reach(limb, figure.position(f"upperarm01.{side}"), wrist, pole)
-    excess = max(abs(figure.aim(limb, aim)) - ARM_TURN, 0.0)
+    aim, inward = figure.send(limb, wrist, pole)
+    excess = max(abs(inward) - ARM_TURN, 0.0)
     figure.bend[f"elbow.{side}"] = aim.bend
     missed = float(np.linalg.norm(figure.position(f"wrist.{side}") - wrist))
     local = figure.rotation(f"lowerarm01.{side}").T @ goal

@@ -149,6 +149,19 @@ class Figure:
         self.place()
         return angle
 
+    def send(self, limb: Limb, goal: Vector, pole: Vector) -> tuple[Aim, float]:
+        """Bring a limb's end to `goal`, see `reach`; returns the aim and the twist about the upper segment.
+
+        Twist bones lie up to 2 cm off the line between the joints, so that a second try corrects the first.
+        """
+        start, corrected = self.position(limb.bones[0]), goal
+        for _ in range(2):
+            aim = reach(limb, start, corrected, pole)
+            twist = self.aim(limb, aim)
+            missed = goal - self.position(limb.bones[4])
+            corrected = corrected + missed if np.linalg.norm(missed) < 0.05 else corrected
+        return aim, twist
+
 
 def reach(limb: Limb, start: Vector, goal: Vector, pole: Vector) -> Aim:
     """Bend a limb from `start` so that its end comes to `goal`, or as near as it reaches, with the middle

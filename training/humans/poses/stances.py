@@ -12,7 +12,7 @@ from math import pi, sin
 
 import numpy as np
 
-from .rig import SIDES, Aim, Figure, Vector, about, direction, limited, reach, spread, turn, unit
+from .rig import SIDES, Aim, Figure, Vector, about, direction, limited, spread, turn, unit
 
 Random = np.random.Generator
 KINDS = {
@@ -72,7 +72,9 @@ def leg(
     turned = turn(0, 0, sign * yaw)
     upper = turned @ direction(forward, outward, side)
     hinge = about(upper, -sign * open_) @ turned @ spread(forward, outward, side) @ np.array([1.0, 0, 0])
-    _place_leg(figure, side, Aim(upper, hinge, knee), foot, sign * (yaw + open_), point)
+    aim = Aim(upper, hinge, knee)
+    figure.aim(figure.leg(side), aim)
+    _place_foot(figure, side, aim, foot, sign * (yaw + open_), point)
 
 
 def step(
@@ -82,24 +84,19 @@ def step(
     `up`; the foot's pitch in the world and `toe_out` outward."""
     sign = SIDES[side]
     pole = turn(0, 0, sign * knee) @ turn(-up, 0, 0) @ np.array([0.0, -1.0, 0.0])
-    aim = reach(figure.leg(side), figure.position(f"upperleg01.{side}"), ankle, pole)
-    _place_leg(figure, side, aim, pitch, sign * toe_out)
+    aim, _ = figure.send(figure.leg(side), ankle, pole)
+    _place_foot(figure, side, aim, pitch, sign * toe_out, 0.0)
 
 
-def _place_leg(
-    figure: Figure, side: str, aim: Aim, pitch: float | None, yaw: float, point: float = 0.0
-) -> None:
-    limb = figure.leg(side)
-    figure.aim(limb, aim)
-    shin = figure.rotation(limb.bones[3])
+def _place_foot(figure: Figure, side: str, aim: Aim, pitch: float | None, yaw: float, point: float) -> None:
     if pitch is None:
         figure.rotations[f"foot.{side}"] = turn(point, 0, 0)
     else:
+        shin = figure.rotation(f"lowerleg02.{side}")
         figure.rotations[f"foot.{side}"] = limited(shin.T @ turn(0, 0, yaw) @ turn(pitch, 0, 0), ANKLE)[0]
     figure.bend[f"knee.{side}"] = aim.bend
-    figure.bend[f"hip.{side}"] = float(
-        np.degrees(np.arccos(np.clip(-unit(aim.upper) @ figure.rotation("root")[:, 2], -1, 1)))
-    )
+    down = -figure.rotation("root")[:, 2]
+    figure.bend[f"hip.{side}"] = float(np.degrees(np.arccos(np.clip(unit(aim.upper) @ down, -1, 1))))
     figure.place()
 
 

@@ -110,6 +110,7 @@ def _fit_stage(
     if progress.seconds < budget:
         source = iter(batches(stage.views(pool, settings, seed + progress.step), settings.batch, workers))
         sums: dict[str, float] = defaultdict(float)
+        counted = 0
         saved = time.monotonic()
         while progress.seconds < budget:
             start = time.monotonic()
@@ -122,10 +123,12 @@ def _fit_stage(
             progress.seconds += time.monotonic() - start
             for key, value in losses.items():
                 sums[key] += value
+            counted += 1
             if progress.step % LOG_STEPS == 0:
-                progress.log = {key: value / LOG_STEPS for key, value in sums.items()}
+                progress.log = {key: value / counted for key, value in sums.items()}
                 _log(run, name, progress, settings.batch)
                 sums.clear()
+                counted = 0
             if time.monotonic() - saved > SAVE_SECONDS or progress.seconds >= budget:
                 _save(path, network.preset, parameters, optimiser, averages, progress)
                 saved = time.monotonic()

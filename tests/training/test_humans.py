@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from training.humans import Person, make_person
+from training.humans import Person, generate, make_person
 from training.humans.body import Body, skin
 from training.humans.drape import Cloth, drape
+from training.humans.pose import Pose, pose_of_kind
+from training.humans.poses.stances import KINDS
 from training.humans.topology import (
     boundary,
     clip,
@@ -50,6 +52,25 @@ def test_a_person_stands_on_the_floor_with_a_persons_height(person: Person) -> N
     assert high[2] - low[2] < 1.5
     assert person.albedo.min() >= 0
     assert person.albedo.max() <= 1
+
+
+@pytest.mark.parametrize("seed, kind", enumerate(KINDS, start=40))
+def test_people_in_every_pose_are_whole(monkeypatch: pytest.MonkeyPatch, seed: int, kind: str) -> None:
+    def posed(rng: np.random.Generator, body: Body, joints: np.ndarray) -> Pose:
+        return pose_of_kind(rng, kind, body, joints)
+
+    monkeypatch.setattr(generate, "random_pose", posed)
+    person = make_person(seed)
+    vertices, faces, part = person.vertices.numpy(), person.faces.numpy(), person.part.numpy()
+    assert person.description["pose"] == kind
+    assert np.isfinite(vertices).all()
+    for number in range(part.max() + 1):
+        assert is_closed(faces[part == number]), number
+        assert volume(vertices, faces[part == number]) > 0, number
+    # the longest edges are those of a wide hem's cap, half a coat across
+    assert np.linalg.norm(vertices[faces] - vertices[faces[:, [1, 2, 0]]], axis=2).max() < 0.6
+    assert vertices[:, 1].min() == 0
+    assert vertices[:, 1].max() < 2.5
 
 
 def test_people_face_the_viewer(person: Person) -> None:

@@ -53,7 +53,7 @@ def shape_hand(rng: np.random.Generator, figure: Figure, side: str, shape: str) 
             if joint < 3:
                 along = figure.at[f"finger{finger}-{joint + 1}.{side}"] - figure.at[name]
             bent = about(np.cross(along, back), -(amount * stiffness + rng.normal(0, 2)))
-            figure.rotations[name] = about(back, sign * spread) @ bent if joint == 1 else bent
+            figure.rotations[name] = about(back, -sign * spread) @ bent if joint == 1 else bent
     for joint, amount in enumerate(THUMB[shape], start=1):
         name = f"finger1-{joint}.{side}"
         if joint < 3:

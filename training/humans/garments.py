@@ -26,6 +26,8 @@ from .topology import FloatArray, IntArray, clip, close_openings, vertex_normals
 
 HEM_WIDTH = 0.014
 """Metres that a hem turns inward before its cap."""
+WAISTBAND = 0.008
+"""Metres that a top keeps from the skin over a skirt."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,10 @@ class Wardrobe:
         """Shirt, jumper, jacket, coat or dress."""
         mesh, ease = self.kit.robe, outfit.ease
         at = mesh.landmarks
+        offset, under = top_offset(outfit, at), self.thickness
+        if outfit.bottom == "skirt":
+            offset = offset + self._waistband(at)
+            self.thickness = under + self._waistband(self.kit.tights.landmarks)
         cloth = Cloth(
             slack=1 + 0.09 * ease,
             tether=(0.015 + 0.04 * ease + 0.16 * below_waist(at)).astype(np.float32),
@@ -86,13 +92,23 @@ class Wardrobe:
             compression=0.3,
             gravity=2.0,
         )
-        return self._make(mesh, top_cut(outfit), top_offset(outfit, at), 6 + int(16 * ease), cloth)
+        garment = self._make(mesh, top_cut(outfit), offset, 6 + int(16 * ease), cloth)
+        self.thickness = under
+        return garment
+
+    @staticmethod
+    def _waistband(at: Landmarks) -> FloatArray:
+        """Room (V,) in metres for a skirt under a top, or the two would fight for the same place."""
+        room: FloatArray = WAISTBAND * smoothstep(-at.position[:, 2], -0.31, -0.28) * (at.arm < 0.3)
+        return room.astype(np.float32)
 
     def skirt(self, outfit: Outfit) -> Garment:
         """A skirt from the waist."""
         mesh = self.kit.robe
         down = below_waist(mesh.landmarks)
-        offset = (0.004 + self.rng.uniform(0, 0.5) * 0.3 * down).astype(np.float32)
+        # below the hems of tops, and not at all under a coat, it may stand out
+        flare = 0.0 if outfit.top == "coat" else self.rng.uniform(0, 0.5)
+        offset = (0.003 + flare * 0.3 * np.maximum(down - 0.16, 0)).astype(np.float32)
         cloth = Cloth(
             slack=1.02,
             tether=(0.01 + 0.16 * down).astype(np.float32),

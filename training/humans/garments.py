@@ -56,7 +56,7 @@ class Wardrobe:
         self.tights_rest_normals = vertex_normals(relaxed, tights.faces)
         self.body = skin(relaxed, tights.weights, transforms)
         self.body_normals = vertex_normals(self.body, tights.faces)
-        self.thickness = np.zeros(len(relaxed), np.float32)
+        self.thickness: FloatArray = np.zeros(len(relaxed), np.float32)
         self.covered = np.zeros(len(relaxed), bool)
 
     def shoes(self, outfit: Outfit) -> Garment:

@@ -19,7 +19,7 @@ from .poses.rig import Figure, Matrix
 from .poses.stances import KINDS, STANCES, look
 from .topology import FloatArray
 
-STANCE_TRIES, ARM_TRIES, GESTURE_TRIES, PUSHES = 40, 6, 5, 4
+STANCE_TRIES, ARM_TRIES, GESTURE_TRIES, PUSHES = 20, 6, 5, 4
 ARM_CLEAR = 0.007
 """Metres that a hand and a forearm keep from the skin of trunk, head and legs: room for thin cloth."""
 ARM_PRESS = 0.006
@@ -32,6 +32,7 @@ STRAIN = 20.0
 """Degrees beyond the joints' limits that a hand's aim may miss (it stops at the limit)."""
 DEEP = 0.07
 """Metres of sinking that no push repairs."""
+LAST_GESTURES = (relaxed, away, forearm_up, raised)
 SEAT = ("trunk", "thigh.L", "thigh.R")
 FOLD_SINK = 0.03
 """Metres of belly that a lifted thigh, and of thigh that a folded shin may press in: skinning does not."""
@@ -51,13 +52,14 @@ class Pose:
 def random_pose(rng: np.random.Generator, body: Body, joints: FloatArray) -> Pose:
     """A pose for a body whose joints rest at `joints` (J, 3).
 
-    No limb of it sinks into another or the trunk by more than flesh gives way. The same from the same rng.
+    Limbs that sink into others, the trunk or the floor by more than flesh gives way are drawn again. The same
+    from the same rng.
     """
     return pose_of_kind(rng, str(rng.choice(list(KINDS), p=list(KINDS.values()))), body, joints)
 
 
 def pose_of_kind(rng: np.random.Generator, kind: str, body: Body, joints: FloatArray) -> Pose:
-    """A pose of one of KINDS."""
+    """A pose of one of KINDS; the last of STANCE_TRIES even where a limb of it is not free."""
     flesh = Flesh(body, joints)
     tries = {"stance": 0, "arm": 0}
     for _ in range(STANCE_TRIES):
@@ -65,9 +67,8 @@ def pose_of_kind(rng: np.random.Generator, kind: str, body: Body, joints: FloatA
         STANCES[kind](rng, figure)
         look(rng, figure)
         tries["stance"] += 1
-        if legs_sunk(flesh, figure) <= 0:
+        if legs_sunk(flesh, figure) <= 0 and _draw_arms(rng, kind, flesh, figure, tries):
             break
-    _draw_arms(rng, kind, flesh, figure, tries)
     return Pose(kind, figure.rotations, figure.bend, tries)
 
 
@@ -107,8 +108,8 @@ class Surroundings:
 
 def _draw_arms(
     rng: np.random.Generator, kind: str, flesh: Flesh, figure: Figure, tries: dict[str, int]
-) -> None:
-    """Try gestures until both arms are free; at last hang or spread them."""
+) -> bool:
+    """Try gestures until both arms are free; at last hang, spread or raise each. False where none is free."""
     around = Surroundings(flesh, figure)
     for _ in range(GESTURE_TRIES):
         left, right = draw_gestures(rng, kind)
@@ -116,14 +117,13 @@ def _draw_arms(
         if _draw_arm(rng, left, around, "L", tries):
             around.place("L")
             if _draw_arm(rng, right, around, "R", tries):
-                return
+                return True
     around.arm = None
     for side in "LR":
-        any(
-            _draw_arm(rng, gesture, around, side, tries)
-            for gesture in (relaxed, away, away, forearm_up, raised)
-        )
+        if not any(_draw_arm(rng, gesture, around, side, tries) for gesture in LAST_GESTURES):
+            return False
         around.place(side)
+    return True
 
 
 def _draw_arm(

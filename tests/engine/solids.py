@@ -51,7 +51,7 @@ def gap(half):
     return function
 
 
-def balls(count, low, high, seed):
+def balls(count, low, high, seed, width=0.01):
     """Many small balls, any two apart or not."""
     rng = np.random.default_rng(seed)
     centres, radii = rng.uniform(-0.85, 0.85, (count, 3)), rng.uniform(low, high, count)
@@ -60,7 +60,7 @@ def balls(count, low, high, seed):
         nearest = np.full(len(points), np.inf)
         for centre, radius in zip(centres, radii):
             nearest = np.minimum(nearest, sphere(points, centre, radius))
-        return soft(nearest, 0.01)
+        return soft(nearest, width)
     return function
 
 
@@ -129,5 +129,5 @@ WHOLE = {
 }
 """What the first grid meets every part of."""
 
-CRUMBS = balls(60, 0.004, 0.03, 7)
+CRUMBS = balls(60, 0.004, 0.03, 7, width=0.003)
 """Parts that may lie between the first grid's nodes."""

@@ -54,7 +54,7 @@ def test_a_person_stands_on_the_floor_with_a_persons_height(person: Person) -> N
     assert person.albedo.max() <= 1
 
 
-@pytest.mark.parametrize("seed, kind", enumerate(KINDS, start=40))
+@pytest.mark.parametrize("seed, kind", list(enumerate(KINDS, start=40)))
 def test_people_in_every_pose_are_whole(monkeypatch: pytest.MonkeyPatch, seed: int, kind: str) -> None:
     def posed(rng: np.random.Generator, body: Body, joints: np.ndarray) -> Pose:
         return pose_of_kind(rng, kind, body, joints)

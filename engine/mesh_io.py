@@ -11,6 +11,7 @@ import json
 import os
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,14 +20,15 @@ from numpy.typing import NDArray
 
 from .errors import EngineError
 from .space import blender_to_y_up
-from .surface.meshes import vertex_normals
+from .surface.meshes import triangulate, vertex_normals
 
+Y_UP = (".obj", ".glb")
 FLOAT, USHORT, UINT = 5126, 5123, 5125  # glTF component types
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
 
 
 class ColouredMesh(Protocol):
-    """vertices (V, 3) float32 Blender metres; faces (F, 3) int32; colors (V, 4) uint8 sRGB with alpha."""
+    """vertices (V, 3) float32; faces (F, 3) or (F, 4) int32; colors (V, 4) uint8 sRGB with alpha."""
 
     @property
     def vertices(self) -> NDArray[np.float32]: ...
@@ -36,9 +38,11 @@ class ColouredMesh(Protocol):
     def colors(self) -> NDArray[np.uint8]: ...
 
 
-def write_mesh(mesh: ColouredMesh, path: str | os.PathLike[str]) -> None:
+def write_mesh(mesh: ColouredMesh, path: str | os.PathLike[str], axes: str = "blender") -> None:
     """Write mesh to path, the format by its suffix. The file appears whole or not at all.
 
+    axes: "blender", the vertices are in Blender's frame and metres and are turned to what the format's users
+    expect; "camera", they are in the camera cube and are written as they are.
     Raises EngineError bad_settings for an unknown suffix, io when it cannot be written.
     """
     target = Path(path)
@@ -46,7 +50,18 @@ def write_mesh(mesh: ColouredMesh, path: str | os.PathLike[str]) -> None:
     if encode is None:
         text = f"{target.name!r} does not end in a known mesh format."
         raise EngineError("bad_settings", text, f"End it in one of {', '.join(FORMATS)}.")
-    data = encode(mesh)
+    if axes == "camera":
+        placed = _Placed(mesh.vertices, mesh.faces, mesh.colors, "camera cube, y up, z to the viewer")
+    elif target.suffix.lower() in Y_UP:
+        vertices = blender_to_y_up(mesh.vertices)
+        placed = _Placed(vertices, mesh.faces, mesh.colors, "metres, y up, facing +z")
+    else:
+        placed = _Placed(mesh.vertices, mesh.faces, mesh.colors, "metres, z up")
+    write_whole(target, encode(placed))
+
+
+def write_whole(target: Path, data: bytes) -> None:
+    """Write a file that appears whole or not at all. Raises EngineError io when it cannot be written."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(data)
@@ -57,18 +72,29 @@ def write_mesh(mesh: ColouredMesh, path: str | os.PathLike[str]) -> None:
         raise EngineError("io", text, "Choose a folder that exists and that you may write to.") from error
 
 
-def encode_obj(mesh: ColouredMesh) -> bytes:
+@dataclass(frozen=True)
+class _Placed:
+    """A mesh in the axes of its format; frame names them."""
+
+    vertices: NDArray[np.floating[Any]]
+    faces: NDArray[np.int32]
+    colors: NDArray[np.uint8]
+    frame: str
+
+
+def _encode_obj(mesh: _Placed) -> bytes:
     """Wavefront OBJ, "v x y z r g b" with sRGB colours in 0..1, as Blender and MeshLab read it."""
-    rows = np.hstack([blender_to_y_up(mesh.vertices), mesh.colors[:, :3] / 255.0])
+    rows = np.hstack([mesh.vertices, mesh.colors[:, :3] / 255.0])
     vertices = ("v %.6f %.6f %.6f %.4f %.4f %.4f\n" * len(rows)) % tuple(rows.ravel().tolist())
-    faces = ("f %d %d %d\n" * len(mesh.faces)) % tuple((mesh.faces + 1).ravel().tolist())
-    return ("# metres, y up, facing +z\n" + vertices + "s 1\n" + faces).encode("ascii")
+    face = "f" + " %d" * mesh.faces.shape[1] + "\n"
+    faces = (face * len(mesh.faces)) % tuple((mesh.faces + 1).ravel().tolist())
+    return (f"# {mesh.frame}\n{vertices}s 1\n{faces}").encode("ascii")
 
 
-def encode_ply(mesh: ColouredMesh) -> bytes:
+def _encode_ply(mesh: _Placed) -> bytes:
     """Binary little-endian PLY with 8-bit sRGB vertex colours."""
     header = "\n".join([
-        "ply", "format binary_little_endian 1.0", "comment metres, z up",
+        "ply", "format binary_little_endian 1.0", f"comment {mesh.frame}",
         f"element vertex {len(mesh.vertices)}",
         *(f"property float {name}" for name in "xyz"),
         *(f"property uchar {name}" for name in ("red", "green", "blue", "alpha")),
@@ -76,30 +102,31 @@ def encode_ply(mesh: ColouredMesh) -> bytes:
     ])
     vertices = np.empty(len(mesh.vertices), dtype=[("position", "<f4", 3), ("colour", "u1", 4)])
     vertices["position"], vertices["colour"] = mesh.vertices, mesh.colors
-    faces = np.empty(len(mesh.faces), dtype=[("count", "u1"), ("corner", "<i4", 3)])
-    faces["count"], faces["corner"] = 3, mesh.faces
+    faces = np.empty(len(mesh.faces), dtype=[("count", "u1"), ("corner", "<i4", mesh.faces.shape[1])])
+    faces["count"], faces["corner"] = mesh.faces.shape[1], mesh.faces
     return header.encode("ascii") + vertices.tobytes() + faces.tobytes()
 
 
-def encode_stl(mesh: ColouredMesh) -> bytes:
+def _encode_stl(mesh: _Placed) -> bytes:
     """Binary STL; the format has no colours."""
-    corners = mesh.vertices[mesh.faces].astype(np.float64)
+    corners = mesh.vertices[triangulate(mesh.vertices, mesh.faces)].astype(np.float64)
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     rows = np.zeros(len(corners), dtype=[("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("unused", "<u2")])
     rows["normal"] = np.divide(normals, length, out=np.zeros_like(normals), where=length > 0)
     rows["corners"] = corners
-    return b"metres, z up".ljust(80) + struct.pack("<I", len(rows)) + rows.tobytes()
+    return mesh.frame.encode("ascii").ljust(80) + struct.pack("<I", len(rows)) + rows.tobytes()
 
 
-def encode_glb(mesh: ColouredMesh) -> bytes:
+def _encode_glb(mesh: _Placed) -> bytes:
     """Binary glTF 2.0 with normals, linear 16-bit COLOR_0 and a rough, non-metallic material."""
-    vertices = blender_to_y_up(mesh.vertices).astype("<f4")
+    vertices = mesh.vertices.astype("<f4")
+    triangles = triangulate(mesh.vertices, mesh.faces)
     arrays: list[tuple[NDArray[Any], int, str, int]] = [  # data, component type, element type, target
         (vertices, FLOAT, "VEC3", ARRAY_BUFFER),
         (_glb_normals(mesh), FLOAT, "VEC3", ARRAY_BUFFER),
         (_linear16(mesh.colors), USHORT, "VEC4", ARRAY_BUFFER),
-        (mesh.faces.astype("<u4").ravel(), UINT, "SCALAR", ELEMENT_ARRAY_BUFFER),
+        (triangles.astype("<u4").ravel(), UINT, "SCALAR", ELEMENT_ARRAY_BUFFER),
     ]
     views: list[dict[str, Any]] = []
     accessors: list[dict[str, Any]] = []
@@ -133,8 +160,8 @@ def encode_glb(mesh: ColouredMesh) -> bytes:
     return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
 
 
-def _glb_normals(mesh: ColouredMesh) -> NDArray[Any]:
-    normals = blender_to_y_up(vertex_normals(mesh.vertices, mesh.faces))
+def _glb_normals(mesh: _Placed) -> NDArray[Any]:
+    normals = vertex_normals(mesh.vertices, mesh.faces)
     normals[~normals.any(axis=1)] = (0.0, 1.0, 0.0)  # glTF wants unit vectors, also where there is no area
     return normals.astype("<f4")
 
@@ -148,6 +175,6 @@ def _linear16(colors: NDArray[np.uint8]) -> NDArray[Any]:
     return result
 
 
-FORMATS: dict[str, Callable[[ColouredMesh], bytes]] = {
-    ".obj": encode_obj, ".ply": encode_ply, ".glb": encode_glb, ".stl": encode_stl,
+FORMATS: dict[str, Callable[[_Placed], bytes]] = {
+    ".obj": _encode_obj, ".ply": _encode_ply, ".glb": _encode_glb, ".stl": _encode_stl,
 }

@@ -100,6 +100,39 @@ def test_glb(mesh, tmp_path):
     assert read.volume > 0
 
 
+def quads():
+    """A cube off the origin, of six faces with four corners."""
+    corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], np.float32) * 0.5 + 0.2
+    faces = [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]
+    return Mesh(corners, np.array(faces, np.int32), np.full((8, 4), 200, np.uint8))
+
+
+def test_quads_stay_quads_where_the_format_has_them(tmp_path):
+    write_mesh(quads(), tmp_path / "a.obj")
+    lines = [line.split()[1:] for line in (tmp_path / "a.obj").read_text().splitlines() if line[0] == "f"]
+    assert [[int(word) - 1 for word in line] for line in lines] == quads().faces.tolist()
+    write_mesh(quads(), tmp_path / "a.ply")
+    data = (tmp_path / "a.ply").read_bytes()
+    rows = np.frombuffer(data[-6 * 17 :], [("count", "u1"), ("corner", "<i4", 4)])
+    assert (rows["count"] == 4).all()
+    np.testing.assert_array_equal(rows["corner"], quads().faces)
+
+
+@pytest.mark.parametrize("suffix", [".obj", ".ply", ".glb", ".stl"])
+def test_quads_are_read_as_a_closed_cube_from_every_format(suffix, tmp_path):
+    write_mesh(quads(), tmp_path / f"a{suffix}")
+    read = trimesh.load(tmp_path / f"a{suffix}", process=True, force="mesh")
+    assert read.is_watertight
+    assert read.volume == pytest.approx(0.125, rel=1e-5)
+
+
+@pytest.mark.parametrize("suffix", [".obj", ".ply", ".glb", ".stl"])
+def test_camera_space_is_written_as_it_is(suffix, tmp_path):
+    write_mesh(quads(), tmp_path / f"a{suffix}", axes="camera")
+    read = trimesh.load(tmp_path / f"a{suffix}", process=False, force="mesh")
+    np.testing.assert_allclose(read.bounds, [[0.2] * 3, [0.7] * 3], atol=1e-6)
+
+
 @pytest.mark.parametrize("suffix", [".obj", ".glb"])
 def test_the_person_faces_plus_z_where_y_is_up(mesh, tmp_path, suffix):
     write_mesh(mesh, tmp_path / f"a{suffix}")

@@ -70,8 +70,9 @@ def colour_vertices(
     known = seen >= 1.0
     edges = _Edges.of(vertices, faces)
     guess, way = _nearest_seen(sampled, known, edges)
-    trunk = np.abs(vertices[:, 0] - np.median(vertices[:, 0])) * metres_per_unit < AXIS
-    below_crown = (vertices[trunk, 1].max() - vertices[:, 1].astype(np.float64)) * metres_per_unit
+    aside = np.abs(vertices[:, 0] - np.median(vertices[:, 0])) * metres_per_unit
+    crown = vertices[aside <= max(AXIS, aside.min()), 1].max()
+    below_crown = (crown - vertices[:, 1].astype(np.float64)) * metres_per_unit
     behind = _back_share(vertices, normals, hidden, resolution) * _ramp(below_crown, HEAD)
     behind[known | (way * metres_per_unit < RIM)] = 0.0
     column, row = _pixels(vertices, PLAIN_SIDE)
@@ -156,10 +157,10 @@ def _sample(photo: NDArray[np.uint8], vertices: Vertices) -> Floats:
     side = photo.shape[0]
     texel = image_to_texel(camera_to_image(vertices)[:, :2].astype(np.float64), side)
     texel = np.clip(texel, 0.0, side - 1.0)
-    low = np.minimum(texel.astype(np.intp), max(side - 2, 0))
-    (x, y), (tx, ty) = low.T, (texel - low).T[..., None]
-    upper = photo[y, x] * (1.0 - tx) + photo[y, x + 1] * tx
-    lower = photo[y + 1, x] * (1.0 - tx) + photo[y + 1, x + 1] * tx
+    low = texel.astype(np.intp)
+    (x0, y0), (x1, y1), (tx, ty) = low.T, np.minimum(low + 1, side - 1).T, (texel - low).T[..., None]
+    upper = photo[y0, x0] * (1.0 - tx) + photo[y0, x1] * tx
+    lower = photo[y1, x0] * (1.0 - tx) + photo[y1, x1] * tx
     return np.asarray(upper * (1.0 - ty) + lower * ty)
 
 

@@ -214,6 +214,13 @@ def test_the_wall_behind_a_person_is_nowhere_on_them(truth):
     assert np.abs(colours - magenta).max(axis=1).min() > 80
 
 
+def test_a_photo_of_one_pixel_colours_everything():
+    vertices, faces = mesh_of(ball)
+    photo = np.full((1, 1, 3), (90, 120, 200), dtype=np.uint8)
+    colours = colour_vertices(vertices, faces, photo, head()[1], RESOLUTION)
+    np.testing.assert_array_equal(colours, [(90, 120, 200)] * len(vertices))
+
+
 def test_normals_as_colours():
     normals = np.array([[0, 0, 1], [1, 0, 0], [0, -1, 0], [0, 0, 0]], dtype=np.float64)
     expected = [[128, 128, 255], [255, 128, 128], [128, 0, 128], [128, 128, 128]]

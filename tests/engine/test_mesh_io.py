@@ -126,6 +126,15 @@ def test_quads_are_read_as_a_closed_cube_from_every_format(suffix, tmp_path):
     assert read.volume == pytest.approx(0.125, rel=1e-5)
 
 
+@pytest.mark.parametrize("axes", ["blender", "camera"])
+def test_normals_turn_with_the_mesh(axes, tmp_path):
+    write_mesh(quads(), tmp_path / "a.glb", axes=axes)
+    _, (positions, normals, *_) = read_glb(tmp_path / "a.glb")
+    outward = positions - positions.mean(axis=0)
+    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+    np.testing.assert_allclose(normals, outward, atol=1e-6)
+
+
 @pytest.mark.parametrize("suffix", [".obj", ".ply", ".glb", ".stl"])
 def test_camera_space_is_written_as_it_is(suffix, tmp_path):
     write_mesh(quads(), tmp_path / f"a{suffix}", axes="camera")

@@ -21,8 +21,8 @@ AGREEMENT = 0.15
 
 @dataclass(frozen=True)
 class Scale:
-    """metres_per_unit: of a camera unit, half the crop's side. source: "span" (given by the user), "extent" (of
-    the mesh) or "estimate" (of the networks). statures: the mesh's vertical extent over the estimated
+    """metres_per_unit: of a camera unit, half the crop's side. source: "span" (the user gave it), "extent"
+    (of the mesh) or "estimate" (of the networks). statures: the mesh's vertical extent over the estimated
     stature, None without an estimate.
     """
 
@@ -32,7 +32,11 @@ class Scale:
 
 
 def find_scale(
-    vertices: NDArray[np.floating[Any]], stature: float, span: float | None, estimate: float | None, whole: bool
+    vertices: NDArray[np.floating[Any]],
+    stature: float,
+    span: float | None,
+    estimate: float | None,
+    whole: bool,
 ) -> Scale:
     """The scale of a mesh.
 

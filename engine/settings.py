@@ -22,14 +22,14 @@ class Settings:
     resolution: int = 256  # nodes a side of the occupancy grid: 64..1024 in steps of 32
     height: float = 1.75  # metres, 0.1..10: the person's stature, whatever the pose and however much is seen
     span: float | None = None  # metres, 0.01..100: what the crop's side measures; None: found from the height
-    box: tuple[float, float, float, float] | None = None  # x0, y0, x1, y1, source pixels; None: found by itself
+    box: tuple[float, float, float, float] | None = None  # x0, y0, x1, y1, source pixels; None: found
     person: int = 1  # 1..100: which of the people found in the picture, from the largest on
     topology: str = "triangles"  # one of TOPOLOGIES
     faces: int = 0  # 0 (all) or 100..10,000,000: how many triangles to reduce the mesh to
     clean: bool = True  # drop what floats around the person
     smooth: int = 0  # Taubin iterations, 0..50
     colour: str = "photograph"  # one of COLOURS
-    weights: str | None = None  # a weights file or a name of the registry, for whoever loads it; None: embedded
+    weights: str | None = None  # a file, or a name of the registry; None: the embedded one
     device: str = "auto"  # one of DEVICES
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ import platform
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,12 @@ from .errors import EngineError, ProgressCallback
 if TYPE_CHECKING:
     import torch
 
+    from .photo import FoundPerson, Photo
     from .pipeline import Reconstruction
+    from .settings import Settings
     from .weights import LoadedWeights
+
+    Image: TypeAlias = bytes | npt.NDArray[np.uint8] | Photo
 
 
 class Worker:
@@ -29,15 +33,14 @@ class Worker:
     """
 
     def __init__(self) -> None:
-        self._loaded: LoadedWeights | None = None
-        self._loaded_from: tuple[object, ...] = ()
+        self._chosen, self._embedded = _Kept(), _Kept()
 
     def about(self) -> dict[str, Any]:
         """Versions, the device that "auto" means, and the preset and card of the default weights.
         JSON-able.
         """
         device = load_part(".pipeline").choose_device("auto")
-        weights = self._weights(load_part(".weights").DEFAULT_WEIGHTS, device)
+        weights = self._embedded.load(load_part(".weights").DEFAULT_WEIGHTS, device)
         return {
             "python": platform.python_version(),
             "torch": str(load_part("torch").__version__),
@@ -50,23 +53,48 @@ class Worker:
         }
 
     def reconstruct(
-        self, image: bytes | npt.NDArray[np.uint8], settings: dict[str, Any], progress: ProgressCallback
+        self, image: Image, settings: dict[str, Any], progress: ProgressCallback
     ) -> Reconstruction:
-        """Reconstruct from an image file's bytes or (H,W,3|4) uint8 pixels. See pipeline.reconstruct.
+        """Reconstruct from a file's bytes, (H,W,3|4) uint8 pixels or a Photo. See pipeline.reconstruct.
 
         Raises EngineError, Cancelled where progress raises it, and whatever defect the pipeline has.
         """
         progress("weights", 0, 1, "file")
         pipeline = load_part(".pipeline")
-        checked = pipeline.Settings.from_dict(settings)
-        path = Path(checked.weights) if checked.weights else load_part(".weights").DEFAULT_WEIGHTS
-        weights = self._weights(path, pipeline.choose_device(checked.device))
+        checked = load_part(".settings").Settings.from_dict(settings)
+        weights, guide = self._weights(checked)
         progress("weights", 1, 1, "file")
-        pixels = load_part(".photo").load_photo(image) if isinstance(image, bytes) else image
-        result: Reconstruction = pipeline.reconstruct(pixels, weights, checked, progress)
+        result: Reconstruction = pipeline.reconstruct(_photo(image), weights, guide, checked, progress)
         return result
 
-    def _weights(self, path: Path, device: torch.device) -> LoadedWeights:
+    def people(self, image: Image, settings: dict[str, Any]) -> list[FoundPerson]:
+        """The people in a picture, the largest first: settings' person counts them. See pipeline.people."""
+        checked = load_part(".settings").Settings.from_dict(settings)
+        _, guide = self._weights(checked)
+        found: list[FoundPerson] = load_part(".pipeline").people(_photo(image), guide, checked.device)
+        return found
+
+    def _weights(self, settings: Settings) -> tuple[LoadedWeights, LoadedWeights]:
+        """The weights that were chosen, and those that find people: the same where they have a silhouette."""
+        part = load_part(".weights")
+        device = load_part(".pipeline").choose_device(settings.device)
+        path = part.find_weights(settings.weights)
+        kept = self._embedded if path == part.DEFAULT_WEIGHTS else self._chosen
+        weights = kept.load(path, device)
+        if weights.preset.has_mask:
+            return weights, weights
+        return weights, self._embedded.load(part.DEFAULT_WEIGHTS, device)
+
+
+class _Kept:
+    """The last weights of their kind, read again when the file or the device has changed."""
+
+    def __init__(self) -> None:
+        self._loaded: LoadedWeights | None = None
+        self._loaded_from: tuple[object, ...] = ()
+
+    def load(self, path: Path, device: torch.device) -> LoadedWeights:
+        """The weights of a file on a device. Raises EngineError bad_weights."""
         try:
             status = path.stat()
             wanted: tuple[object, ...] = (str(path), device.type, status.st_mtime_ns, status.st_size)
@@ -77,6 +105,17 @@ class Worker:
             self._loaded = load_part(".weights").load_weights(path, device=device)
             self._loaded_from = wanted
         return self._loaded
+
+
+def _photo(image: Image) -> Photo:
+    part = load_part(".photo")
+    if isinstance(image, bytes):
+        photo: Photo = part.load_photo(image)
+    elif isinstance(image, np.ndarray):
+        photo = part.from_pixels(image)
+    else:
+        photo = image
+    return photo
 
 
 def check_installed() -> None:

@@ -36,6 +36,7 @@ class Progress:
         """Leave the terminal's cursor on a line of its own."""
         if self._bar and self._stage:
             sys.stderr.write("\n")
+        self._stage = ""
 
 
 @contextmanager

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from engine.errors import EngineError
-from engine.pipeline import Settings, reconstruct
+from engine.photo import from_pixels
+from engine.pipeline import reconstruct
+from engine.settings import Settings
 from engine.weights import LoadedWeights, random_weights
 from tests.tiny import TINY
 
@@ -25,7 +27,8 @@ def seeing_weights() -> Iterator[LoadedWeights]:
     for seed in range(40):
         weights = random_weights(TINY, seed)
         try:
-            reconstruct(cut_out(), weights, Settings(resolution=64, device="cpu"), lambda *progress: None)
+            settings = Settings(resolution=64, device="cpu")
+            reconstruct(from_pixels(cut_out()), weights, weights, settings, lambda *progress: None)
         except EngineError as error:
             if error.code not in ("no_person", "broken_field"):
                 raise

@@ -3,6 +3,7 @@
 file.
 """
 
+import json
 import os
 import pty
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -66,6 +68,61 @@ def test_a_photo_becomes_a_file_of_each_format(photo, weights, out, capsys, suff
     assert stages == ["weights", "photo", "normals", "features", "surface", "colour", "transfer"]
 
 
+def test_json_records_how_the_mesh_was_made(photo, weights, out):
+    where = ["--weights", weights, "--resolution", "64", "--colour", "none", "--json"]
+    assert exit_code("reconstruct", photo, "-o", str(out / "mesh.ply"), *where) == 0
+    assert sorted(entry.name for entry in out.iterdir()) == ["mesh.json", "mesh.ply"]
+    record = json.loads((out / "mesh.json").read_text())
+    assert set(record["crop"]) == {"x", "y", "side"}
+    assert record["crop"]["side"] == round(60 / 0.86)
+    assert record["photo"] == photo
+    assert record["space"] == "metres"
+    assert record["settings"]["colour"] == "none"
+    assert record["versions"]["engine"] == VERSION
+    assert len(record["weights"]) == 64
+    before = (out / "mesh.ply").read_bytes(), (out / "mesh.json").read_bytes()
+    assert exit_code("reconstruct", photo, "-o", str(out / "mesh.ply"), *where) == 0
+    assert ((out / "mesh.ply").read_bytes(), (out / "mesh.json").read_bytes()) == before
+
+
+def test_camera_space_is_the_cube_of_the_crop(photo, weights, out):
+    chosen = ["--weights", weights, "--resolution", "64", "--topology", "quads", "--json"]
+    for space in ("camera", "metres"):
+        path = out / f"{space}.obj"
+        assert exit_code("reconstruct", photo, "-o", str(path), *chosen, "--space", space) == 0
+    cube, metres = (obj_vertices(out / f"{space}.obj") for space in ("camera", "metres"))
+    assert np.abs(cube).max() <= 1 + 2 / 64  # a surface at the border is closed one cell further out
+    record = json.loads((out / "camera.json").read_text())
+    assert record["space"] == "camera"
+    scale, (x, y, z) = record["camera"]["metres_per_unit"], record["camera"]["offset"]
+    # OBJ is y-up: Blender's (x, y, z) is written (x, z, -y)
+    np.testing.assert_allclose(cube * scale + [x, z, -y], metres, atol=2e-5)
+    assert (out / "camera.obj").read_text().count("\nf ") > 4
+    assert len((out / "camera.obj").read_text().splitlines()[-1].split()) == 5, "a face has four corners"
+
+
+def obj_vertices(path: Path) -> np.ndarray:
+    lines = [line.split()[1:4] for line in path.read_text().splitlines() if line.startswith("v ")]
+    return np.array(lines, float)
+
+
+def test_everybody_gets_a_file_of_their_own(weights, out, tmp_path, capsys):
+    both = np.concatenate([cut_out(), cut_out()[:, ::-1]], axis=1)
+    both[10:14, 15:45, 3] = 0  # the left one is smaller
+    Image.fromarray(both).save(tmp_path / "both.png")
+    chosen = ["--weights", weights, "--resolution", "64", "--colour", "none", "--json"]
+    everybody = ["-o", str(out / "mesh.stl"), "--all", *chosen]
+    assert exit_code("reconstruct", str(tmp_path / "both.png"), *everybody) == 0
+    names = ["mesh-1.json", "mesh-1.stl", "mesh-2.json", "mesh-2.stl"]
+    assert sorted(entry.name for entry in out.iterdir()) == names
+    first, second = (json.loads((out / f"mesh-{n}.json").read_text())["crop"]["x"] for n in (1, 2))
+    assert first > second
+    capsys.readouterr()
+    third = ["-o", str(out / "m.stl"), "--person", "3", *chosen]
+    assert exit_code("reconstruct", str(tmp_path / "both.png"), *third) == 1
+    assert "2 people were found" in capsys.readouterr().err
+
+
 def test_it_runs_as_a_module_from_any_python_that_finds_it(photo, weights, out):
     command = [
         sys.executable,
@@ -107,6 +164,13 @@ def test_an_existing_file_is_replaced_only_by_a_whole_one(photo, weights, out):
         ({"--resolution": "many"}, 2, "invalid int value: 'many'"),
         ({"--height": "-2"}, 1, "height -2.0"),
         ({"--height": "nan"}, 1, "height nan"),
+        ({"--span": "0"}, 1, "span 0.0"),
+        ({"--person": "0"}, 1, "person 0"),
+        ({"--topology": "ngons"}, 1, "topology 'ngons'"),
+        ({"--topology": "quads", "--faces": "500"}, 1, "does not go with quads"),
+        ({"--smooth": "51"}, 1, "smoothing 51"),
+        ({"--colour": "red"}, 1, "colour 'red'"),
+        ({"--space": "inches"}, 2, "invalid choice: 'inches'"),
         ({"--box": "1,2,3"}, 2, "'1,2,3' is not four numbers"),
         ({"--box": "9,9,2,2"}, 1, "person box"),
         ({"--box": "900,900,999,999"}, 1, "box"),

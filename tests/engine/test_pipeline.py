@@ -12,7 +12,9 @@ from torch.nn import functional
 
 from engine.errors import STAGES, Cancelled, EngineError
 from engine.networks import NormalMaps
-from engine.pipeline import Settings, choose_device, reconstruct
+from engine.photo import from_pixels
+from engine.pipeline import choose_device, in_camera_space, people, reconstruct
+from engine.settings import Settings
 from engine.surface.meshes import signed_volume
 from engine.weights import LoadedWeights, random_weights
 from tests.tiny import TINY
@@ -23,10 +25,10 @@ SHIRT, TROUSERS, WALL = (200, 40, 40), (40, 40, 200), (30, 60, 30)
 class Cutter(torch.nn.Module):
     """A network that sees whatever is not the wall and makes it 0.4 units deep."""
 
-    def __init__(self, mask=True, value=None):
+    def __init__(self, maps=True, value=None, span=None):
         super().__init__()
         self.layer = torch.nn.Conv2d(3, 1, 1)  # so that moving and laying it out has something to move
-        self.with_mask, self.value, self.calls = mask, value, []
+        self.with_maps, self.value, self.span, self.calls = maps, value, span, []
 
     def seen(self, image):
         wall = torch.tensor(WALL, device=image.device).reshape(1, 3, 1, 1) / 127.5 - 1
@@ -36,15 +38,19 @@ class Cutter(torch.nn.Module):
         assert image.dtype == torch.float32
         assert image.abs().max() <= 1
         self.calls.append(tuple(image.shape))
-        if not self.with_mask:
+        if not self.with_maps:
             return None
         mask = self.seen(image)
         front = mask * torch.tensor([0.0, 0.0, 1.0]).reshape(1, 3, 1, 1)
-        return NormalMaps(front, -front, mask)
+        return NormalMaps(front, -front, mask, None if self.span is None else torch.tensor([self.span]))
 
     def encode(self, image, image_fine, maps):
         self.calls.append((tuple(image.shape), tuple(image_fine.shape)))
         return self.seen(image_fine)
+
+    def with_norms(self, features, points):
+        assert points.shape[1] == 3
+        return features
 
     def occupancy(self, features, points):
         if self.value is not None:
@@ -58,6 +64,10 @@ def stand_in(**options):
     return SimpleNamespace(preset=TINY, network=Cutter(**options), sha256="0" * 64, card={})
 
 
+def run(picture, weights, settings, progress=lambda *_: None, guide=None):
+    return reconstruct(from_pixels(picture), weights, guide or weights, settings, progress)
+
+
 def person(height=300, width=260, x=70):
     """A figure 60 x 200 pixels before a wall: shirt, trousers, and one arm out to the viewer's right."""
     picture = np.full((height, width, 3), WALL, dtype=np.uint8)
@@ -67,16 +77,12 @@ def person(height=300, width=260, x=70):
     return picture
 
 
-def quiet(*_):
-    pass
-
-
 SMALL = Settings(resolution=64, height=2.0)
 
 
 def test_a_person_stands_on_the_floor_in_its_colours():
     weights = stand_in()
-    result = reconstruct(person(), weights, SMALL, quiet)
+    result = run(person(), weights, SMALL)
     low, high = result.vertices.min(axis=0), result.vertices.max(axis=0)
     assert result.vertices.dtype == np.float32
     assert low[2] == pytest.approx(0, abs=1e-6)
@@ -103,7 +109,7 @@ def test_a_person_stands_on_the_floor_in_its_colours():
 
 def test_the_networks_see_the_sizes_of_their_preset_and_the_result_tells_its_story():
     weights = stand_in()
-    result = reconstruct(person(), weights, SMALL, quiet)
+    result = run(person(), weights, SMALL)
     assert weights.network.calls == [(1, 3, 64, 64)] * 3 + [((1, 3, 64, 64), (1, 3, 128, 128))]
     info = json.loads(json.dumps(result.info))
     assert info["crop"]["side"] == pytest.approx(200 / 0.86, abs=12)
@@ -120,7 +126,7 @@ def test_the_networks_see_the_sizes_of_their_preset_and_the_result_tells_its_sto
 
 def test_stages_come_in_order_and_never_go_back():
     calls = []
-    reconstruct(person(), stand_in(), SMALL, lambda *call: calls.append(call))
+    run(person(), stand_in(), SMALL, lambda *call: calls.append(call))
     stages = [STAGES.index(stage) for stage, *_ in calls]
     assert stages == sorted(stages)
     assert [stage for stage in STAGES if stage in {call[0] for call in calls}] == list(STAGES[1:-1])
@@ -137,45 +143,111 @@ def test_a_cancel_at_any_stage_ends_the_job(stage):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        reconstruct(person(), stand_in(), SMALL, cancel)
+        run(person(), stand_in(), SMALL, cancel)
 
 
-def test_colour_can_be_left_out_and_smoothing_moves_vertices():
-    plain = reconstruct(person(), stand_in(), SMALL, quiet)
-    other = reconstruct(person(), stand_in(), dataclasses.replace(SMALL, colour=False, smooth=3), quiet)
-    assert len(np.unique(other.colors[:, :3])) == 1
-    np.testing.assert_array_equal(other.faces, plain.faces)
-    assert 0 < np.abs(other.vertices - plain.vertices).max() < 0.2
+def test_colours_can_be_normals_or_none():
+    plain = run(person(), stand_in(), dataclasses.replace(SMALL, colour="none"))
+    assert len(np.unique(plain.colors[:, :3])) == 1
+    normals = run(person(), stand_in(), dataclasses.replace(SMALL, colour="normals"))
+    facing = normals.vertices[:, 1] < normals.vertices[:, 1].min() + 1e-3
+    np.testing.assert_allclose(np.median(normals.colors[facing], axis=0), [128, 128, 255, 255], atol=2)
+
+
+def test_each_step_of_the_mesh_can_be_chosen_and_is_recorded():
+    plain = run(person(), stand_in(), SMALL)
+    steps = plain.info["mesh"]
+    assert (steps["topology"], steps["extracted"]) == ("triangles", len(plain.faces))
+    assert steps["dropped"] == {"floaters": 0, "hollows": 0, "faces": 0}
+    smoothed = run(person(), stand_in(), dataclasses.replace(SMALL, smooth=3))
+    np.testing.assert_array_equal(smoothed.faces, plain.faces)
+    assert 0 < np.abs(smoothed.vertices - plain.vertices).max() < 0.2
+    assert smoothed.info["mesh"]["smoothed"] == 3
+    fewer = run(person(), stand_in(), dataclasses.replace(SMALL, faces=400))
+    assert 300 < len(fewer.faces) <= 400
+    assert fewer.info["mesh"]["reduced"] == len(fewer.faces)
+    assert np.abs(fewer.colors[:, :3].astype(int) - SHIRT).max(axis=1).min() <= 4  # colours were carried over
+    quads = run(person(), stand_in(), dataclasses.replace(SMALL, topology="quads", clean=False))
+    assert quads.faces.shape[1] == 4
+    assert "dropped" not in quads.info["mesh"]
+    assert signed_volume(quads.vertices, quads.faces) == pytest.approx(
+        signed_volume(plain.vertices, plain.faces), rel=0.03)
+
+
+def test_in_camera_space_the_mesh_lies_where_the_crop_shows_it():
+    result = run(person(), stand_in(), SMALL)
+    mesh, crop = in_camera_space(result), result.info["crop"]
+    pixels = (mesh.vertices[:, :2] * [1, -1] + 1) / 2 * crop["side"] + [crop["x"], crop["y"]]
+    np.testing.assert_allclose(pixels.min(axis=0), [70, 50], atol=3)
+    np.testing.assert_allclose(pixels.max(axis=0), [180, 250], atol=3)
+    assert np.abs(mesh.vertices[:, 2]).max() == pytest.approx(0.2, abs=0.02)
+
+
+def test_the_height_is_the_stature_of_somebody_who_does_not_stand():
+    sitting = run(person(), stand_in(span=2.2), dataclasses.replace(SMALL, height=1.8))
+    extent = float(np.ptp(sitting.vertices[:, 2]))
+    assert extent == pytest.approx(200 / sitting.info["crop"]["side"] * 2.2 * 1.8, rel=0.02)
+    assert sitting.info["scale"]["source"] == "estimate"
+    assert "span" in sitting.info["warnings"][0]
+    standing = run(person(), stand_in(span=1.2), dataclasses.replace(SMALL, height=1.8))
+    assert float(np.ptp(standing.vertices[:, 2])) == pytest.approx(1.8)
+    assert standing.info["scale"]["source"] == "extent"
+    given = run(person(), stand_in(span=2.2), dataclasses.replace(SMALL, span=3.0))
+    assert float(np.ptp(given.vertices[:, 2])) == pytest.approx(
+        200 / given.info["crop"]["side"] * 3.0, rel=0.02)
+    assert given.info["scale"]["source"] == "span"
+
+
+def test_another_files_networks_can_find_the_person_and_the_scale():
+    guide = stand_in(span=2.2)
+    weights = stand_in(maps=False)
+    result = run(person(), weights, SMALL, guide=guide)
+    assert result.normals_front is None
+    assert result.normals_back is None
+    assert result.info["crop"]["side"] == pytest.approx(200 / 0.86, abs=12)
+    assert result.info["scale"]["source"] == "estimate"
+    assert len(guide.network.calls) == 3  # the whole picture, the person, and their crop
+    assert [len(call) for call in weights.network.calls] == [4, 2]
 
 
 def test_a_person_cut_at_the_border_is_warned_about():
-    result = reconstruct(person()[:220, 60:], stand_in(), SMALL, quiet)
+    result = run(person()[:220, 60:], stand_in(), SMALL)
     assert len(result.info["warnings"]) == 1
     assert "(bottom)" in result.info["warnings"][0]
-
-
-def test_a_lying_person_is_warned_about():
-    result = reconstruct(np.ascontiguousarray(np.rot90(person())), stand_in(), SMALL, quiet)
-    assert any("wider than tall" in warning for warning in result.info["warnings"])
 
 
 def test_a_box_chooses_among_people():
     both = np.concatenate([person(), person()[:, ::-1]], axis=1)
     settings = dataclasses.replace(SMALL, box=(330.0, 40.0, 460.0, 260.0))
-    result = reconstruct(both, stand_in(), settings, quiet)
+    result = run(both, stand_in(), settings)
     arm = result.vertices[result.vertices[:, 2] > 1.72]
     assert arm[:, 0].min() < -0.4  # the second one is mirrored: its arm is on the other side
     assert result.info["settings"]["box"] == (330.0, 40.0, 460.0, 260.0)
 
 
-def test_without_normal_networks_the_whole_picture_or_a_cutout_is_taken():
-    weights = stand_in(mask=False)
-    result = reconstruct(person(), weights, SMALL, quiet)
-    assert result.normals_front is None
-    assert result.normals_back is None
-    assert result.info["crop"] == {"x": -20, "y": 0, "side": 300}
+def test_the_nth_largest_person_can_be_chosen():
+    both = np.concatenate([person(), np.full((300, 100, 3), WALL, np.uint8), person()[:, ::-1]], axis=1)
+    both[50:250, 20:70] = SHIRT  # makes the left one larger
+    first, second = (run(both, stand_in(), dataclasses.replace(SMALL, person=n)) for n in (1, 2))
+    assert first.info["crop"]["x"] < 50 < 300 < second.info["crop"]["x"]
+    found = people(from_pixels(both), stand_in())
+    assert [one.source_box[0] < 200 for one in found] == [True, False]
+    with pytest.raises(EngineError, match="2 people were found"):
+        run(both, stand_in(), dataclasses.replace(SMALL, person=3))
+
+
+def test_a_huge_picture_is_told_of_in_its_own_pixels():
+    huge = person().repeat(20, axis=0).repeat(20, axis=1)
+    result = run(huge, stand_in(), SMALL)
+    plain = run(person(), stand_in(), SMALL).info["crop"]
+    crop = result.info["crop"]
+    assert [crop[key] for key in ("x", "y", "side")] == pytest.approx(
+        [20 * plain[key] for key in ("x", "y", "side")], abs=40)
+
+
+def test_a_cutout_is_the_person():
     rgba = np.dstack([person(), np.where((person() == WALL).all(axis=2), 0, 255).astype(np.uint8)])
-    assert reconstruct(rgba, weights, SMALL, quiet).info["crop"]["side"] == round(200 / 0.86)
+    assert run(rgba, stand_in(), SMALL).info["crop"]["side"] == round(200 / 0.86)
 
 
 @pytest.mark.parametrize("picture, options, code", [
@@ -186,31 +258,48 @@ def test_without_normal_networks_the_whole_picture_or_a_cutout_is_taken():
 ])
 def test_failures_are_named(picture, options, code):
     with pytest.raises(EngineError) as caught:
-        reconstruct(picture, stand_in(**options), SMALL, quiet)
+        run(picture, stand_in(**options), SMALL)
     assert caught.value.code == code
 
 
 def test_a_box_around_nobody_is_named():
     with pytest.raises(EngineError) as caught:
-        reconstruct(person(), stand_in(), dataclasses.replace(SMALL, box=(180.0, 180.0, 250.0, 250.0)), quiet)
+        run(person(), stand_in(), dataclasses.replace(SMALL, box=(180.0, 180.0, 250.0, 250.0)))
     assert caught.value.code == "no_person"
 
 
-@pytest.mark.parametrize("error", [
+SHORTAGES = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"),
     RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
     MemoryError(),
-])
-def test_running_out_of_memory_is_named(error, monkeypatch):
+]
+
+
+@pytest.mark.parametrize("error", SHORTAGES)
+@pytest.mark.parametrize("part", ["predict_normals", "encode", "occupancy"])
+def test_running_out_of_memory_is_tried_once_more_and_then_named(part, error, monkeypatch):
     weights = stand_in()
+    usual, calls = getattr(weights.network, part), []
 
-    def fail(*_):
-        raise error
+    def fail(*arguments):
+        calls.append(len(arguments[-1]) if part == "occupancy" else 0)
+        if len(calls) in failing:
+            raise error
+        return usual(*arguments)
 
-    monkeypatch.setattr(weights.network, "encode", fail)
+    monkeypatch.setattr(weights.network, part, fail)
+    failing = {1}
+    expected = run(person(), stand_in(), SMALL)
+    result = run(person(), weights, SMALL)
+    np.testing.assert_array_equal(result.vertices, expected.vertices)
+    if part == "occupancy":
+        assert max(calls[1:]) <= calls[0] / 8
+    calls.clear()
+    failing = {1, 2}
     with pytest.raises(EngineError) as caught:
-        reconstruct(person(), weights, SMALL, quiet)
+        run(person(), weights, SMALL)
     assert caught.value.code == "out_of_memory"
+    assert "weights need about" in caught.value.text
     assert "resolution" in caught.value.hint
 
 
@@ -222,28 +311,7 @@ def test_other_defects_are_not_taken_for_lack_of_memory(monkeypatch):
 
     monkeypatch.setattr(weights.network, "encode", fail)
     with pytest.raises(RuntimeError, match="mat1"):
-        reconstruct(person(), weights, SMALL, quiet)
-
-
-def test_settings_come_from_plain_values():
-    settings = Settings.from_dict({"resolution": 128, "box": [1, 2, 30, 40], "height": 2})
-    assert settings == Settings(resolution=128, box=(1, 2, 30, 40), height=2)
-    assert Settings.from_dict({}) == Settings()
-    assert Settings.from_dict(json.loads(json.dumps(dataclasses.asdict(settings)))) == settings
-
-
-@pytest.mark.parametrize("values", [
-    {"resolution": 32}, {"resolution": 544}, {"resolution": 250}, {"resolution": 256.0},
-    {"resolution": "256"}, {"resolution": True}, {"height": 0.05}, {"height": 11}, {"height": "2"},
-    {"height": float("nan")}, {"smooth": -1}, {"smooth": 51}, {"smooth": 1.5}, {"colour": 1}, {"weights": 3},
-    {"device": "tpu"}, {"device": ["cpu"]}, {"box": [1, 2, 3]}, {"box": [5, 2, 3, 4]}, {"box": "whole"},
-    {"box": [1, 2, 3, float("inf")]}, {"quality": 3},
-])
-def test_settings_out_of_range_are_named(values):
-    with pytest.raises(EngineError) as caught:
-        Settings.from_dict(values)
-    assert caught.value.code == "bad_settings"
-    assert caught.value.hint
+        run(person(), weights, SMALL)
 
 
 def test_a_device_that_is_not_there_is_named(monkeypatch):
@@ -269,7 +337,7 @@ def test_random_networks_go_the_whole_way_and_give_the_same_bytes_twice():
     for _ in range(2):
         weights = random_start(4)
         assert isinstance(weights, LoadedWeights)
-        result = reconstruct(person(), weights, settings, quiet)
+        result = run(person(), weights, settings)
         outcomes.append((result.vertices.tobytes(), result.faces.tobytes(), result.colors.tobytes(),
                          result.normals_front.tobytes(), json.dumps(result.info)))
     assert outcomes[0] == outcomes[1]

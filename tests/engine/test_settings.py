@@ -20,11 +20,11 @@ def test_settings_come_from_plain_values():
 @pytest.mark.parametrize("values", [
     {"resolution": 32}, {"resolution": 1056}, {"resolution": 250}, {"resolution": 256.0},
     {"resolution": "256"}, {"resolution": True}, {"height": 0.05}, {"height": 11}, {"height": "2"},
-    {"height": float("nan")}, {"smooth": -1}, {"smooth": 51}, {"smooth": 1.5}, {"colour": "red"}, {"colour": True}, {"weights": 3},
-    {"device": "tpu"}, {"device": ["cpu"]}, {"box": [1, 2, 3]}, {"box": [5, 2, 3, 4]}, {"box": "whole"},
-    {"box": [1, 2, 3, float("inf")]}, {"quality": 3}, {"span": 0}, {"span": "2"}, {"person": 0}, {"person": 1.0},
-    {"topology": "ngons"}, {"faces": 99}, {"faces": -1}, {"faces": 500.0}, {"clean": 1},
-    {"topology": "quads", "faces": 500},
+    {"height": float("nan")}, {"smooth": -1}, {"smooth": 51}, {"smooth": 1.5}, {"colour": "red"},
+    {"colour": True}, {"weights": 3}, {"device": "tpu"}, {"device": ["cpu"]}, {"box": [1, 2, 3]},
+    {"box": [5, 2, 3, 4]}, {"box": "whole"}, {"box": [1, 2, 3, float("inf")]}, {"quality": 3}, {"span": 0},
+    {"span": "2"}, {"person": 0}, {"person": 1.0}, {"topology": "ngons"}, {"faces": 99}, {"faces": -1},
+    {"faces": 500.0}, {"clean": 1}, {"topology": "quads", "faces": 500},
 ])
 def test_settings_out_of_range_are_named(values):
     with pytest.raises(EngineError) as caught:

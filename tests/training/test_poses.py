@@ -11,9 +11,10 @@ from training.humans.poses.arms import Context, hang
 from training.humans.poses.flesh import Flesh, shape_of
 from training.humans.poses.gestures import crossed, hip
 from training.humans.poses.hands import back_of_hand
+from training.humans.poses.legs import leg, trunk
 from training.humans.poses.repertoire import BOTH, CONTACT, SINGLE
 from training.humans.poses.rig import Figure, about, between, twist_about, unit
-from training.humans.poses.stances import KINDS, STANCES, leg, trunk
+from training.humans.poses.stances import KINDS, STANCES
 from training.humans.topology import unique_edges
 
 HEAVY = {"gender": 0.1, "weight": 0.9, "age": 0.8, "height": 0.5}

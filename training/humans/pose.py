@@ -14,9 +14,10 @@ from .body import Body
 from .poses.arms import Context
 from .poses.flesh import BELOW, Flesh, Solid
 from .poses.gestures import away, forearm_up, raised, relaxed
+from .poses.legs import look
 from .poses.repertoire import CONTACT, Gesture, draw_gestures
 from .poses.rig import Figure, Matrix
-from .poses.stances import KINDS, STANCES, look
+from .poses.stances import KINDS, STANCES
 from .topology import FloatArray
 
 STANCE_TRIES, ARM_TRIES, GESTURE_TRIES, PUSHES = 20, 6, 5, 4

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trunk and legs: how somebody stands, walks, runs, sits, crouches, kneels, jumps or bends.
-
-Directions of thighs and feet are in the world, not relative to the pelvis, so that what is on the floor stays
-there however the pelvis tips.
-"""
+"""Stances: how trunk and legs stand, walk, run, sit, crouch, kneel, jump or bend."""
 
 from __future__ import annotations
 
@@ -12,7 +8,8 @@ from math import pi, sin
 
 import numpy as np
 
-from .rig import SIDES, Aim, Figure, Vector, about, direction, limited, spread, turn, unit
+from .legs import curl_toes, leg, leg_length, step, trunk
+from .rig import SIDES, Figure
 
 Random = np.random.Generator
 KINDS = {
@@ -30,86 +27,6 @@ KINDS = {
     "jump": 0.06,
     "bend": 0.05,
 }
-ANKLE = 52.0
-"""Degrees that a foot turns at most from where the shin would carry it."""
-
-
-def trunk(figure: Figure, pelvis: tuple[float, float, float], spine: tuple[float, float, float]) -> None:
-    """Tip the pelvis and bend the spine: degrees forward, to the left and turned to the left, of each."""
-    figure.rotations["root"] = turn(0, 0, pelvis[2]) @ turn(pelvis[0], 0, 0) @ turn(0, pelvis[1], 0)
-    share = (0.26, 0.24, 0.2, 0.16, 0.14)
-    for number, part in zip(range(5, 0, -1), share, strict=True):
-        figure.rotations[f"spine0{number}"] = turn(*(part * np.array(spine)))
-    figure.place()
-
-
-def look(rng: Random, figure: Figure) -> None:
-    """Turn head and neck: eyes roughly ahead, with most of the trunk's lean taken back, often aside."""
-    tipped = figure.rotation("spine01")
-    lean = np.degrees(np.arctan2(-tipped[1, 2], tipped[2, 2]))
-    pitch = float(np.clip(rng.normal(4, 10) - 0.75 * lean, -42, 45))
-    yaw = float(np.clip(rng.normal(0, 20), -58, 58))
-    roll = float(np.clip(rng.normal(0, 6), -18, 18))
-    for name in ("neck01", "neck02", "neck03", "head"):
-        figure.rotations[name] = turn(pitch / 4, roll / 4, yaw / 4)
-    figure.place()
-
-
-def leg(
-    figure: Figure,
-    side: str,
-    forward: float,
-    outward: float,
-    knee: float,
-    open_: float,
-    foot: float | None = 0.0,
-    yaw: float = 0.0,
-    point: float = 0.0,
-) -> None:
-    """Swing a leg by angles: `forward` lift, then `outward` spread and `yaw` to the side about the vertical,
-    turned open by `open_`; the foot's pitch in the world (toes down), or None to `point` along the shin."""
-    sign = SIDES[side]
-    turned = turn(0, 0, sign * yaw)
-    upper = turned @ direction(forward, outward, side)
-    hinge = about(upper, -sign * open_) @ turned @ spread(forward, outward, side) @ np.array([1.0, 0, 0])
-    aim = Aim(upper, hinge, knee)
-    figure.aim(figure.leg(side), aim)
-    _place_foot(figure, side, aim, foot, sign * (yaw + open_), point)
-
-
-def step(
-    figure: Figure, side: str, ankle: Vector, knee: float, pitch: float, toe_out: float, up: float = 0.0
-) -> None:
-    """Bend a leg so that its ankle comes to `ankle`, the knee `knee` degrees outward of forward and raised by
-    `up`; the foot's pitch in the world and `toe_out` outward."""
-    sign = SIDES[side]
-    pole = turn(0, 0, sign * knee) @ turn(-up, 0, 0) @ np.array([0.0, -1.0, 0.0])
-    aim, _ = figure.send(figure.leg(side), ankle, pole)
-    _place_foot(figure, side, aim, pitch, sign * toe_out, 0.0)
-
-
-def _place_foot(figure: Figure, side: str, aim: Aim, pitch: float | None, yaw: float, point: float) -> None:
-    if pitch is None:
-        figure.rotations[f"foot.{side}"] = turn(point, 0, 0)
-    else:
-        shin = figure.rotation(f"lowerleg02.{side}")
-        figure.rotations[f"foot.{side}"] = limited(shin.T @ turn(0, 0, yaw) @ turn(pitch, 0, 0), ANKLE)[0]
-    figure.bend[f"knee.{side}"] = aim.bend
-    down = -figure.rotation("root")[:, 2]
-    figure.bend[f"hip.{side}"] = float(np.degrees(np.arccos(np.clip(unit(aim.upper) @ down, -1, 1))))
-    figure.place()
-
-
-def curl_toes(figure: Figure, side: str, angle: float) -> None:
-    """Bend the toes up by `angle`, as under a raised heel."""
-    for toe in range(1, 6):
-        figure.rotations[f"toe{toe}-1.{side}"] = turn(-angle, 0, 0)
-    figure.place()
-
-
-def _length(figure: Figure) -> float:
-    limb = figure.leg("L")
-    return float(np.linalg.norm(limb.upper) + np.linalg.norm(limb.lower))
 
 
 def _sides(rng: Random) -> tuple[str, str]:
@@ -132,7 +49,7 @@ def stand(rng: Random, figure: Figure) -> None:
         (tip, -sign * drop, yaw),
         (rng.normal(1, 5), sign * drop * u(0.7, 1.6), -yaw * u(0, 1) + rng.normal(0, 8)),
     )
-    length = _length(figure)
+    length = leg_length(figure)
     apart = u(0.0, 0.10) if rng.random() < 0.7 else u(0.10, 0.28)
     support, free = figure.position(f"upperleg01.{main}"), figure.position(f"upperleg01.{other}")
     floor = support[2] - length * u(0.99, 0.9985)
@@ -151,7 +68,7 @@ def walk(rng: Random, figure: Figure) -> None:
     sign = SIDES[front]
     pace = u(0.45, 1.0)
     trunk(figure, (u(-1, 7), sign * u(-3, 3), -sign * 8 * pace), (u(-3, 5), u(-3, 3), sign * 14 * pace))
-    length = _length(figure)
+    length = leg_length(figure)
     if rng.random() < 0.55:
         stride = u(0.28, 0.44) * pace * length
         floor = figure.position("root")[2] - 0.02 - length * (0.995 - 0.065 * pace * pace)
@@ -214,7 +131,11 @@ def lunge(rng: Random, figure: Figure) -> None:
         leg(figure, front, lift, u(0, 5), lift + u(-4, 12), u(0, 12))
         floor = figure.position(f"foot.{front}")[2]
         hip = figure.position(f"upperleg01.{back}")
-        ankle = [hip[0] - sign * u(0, 0.06), hip[1] + u(0.3, 0.85) * _length(figure), floor + u(0.08, 0.13)]
+        ankle = [
+            hip[0] - sign * u(0, 0.06),
+            hip[1] + u(0.3, 0.85) * leg_length(figure),
+            floor + u(0.08, 0.13),
+        ]
         step(figure, back, np.array(ankle), u(0, 12), u(45, 65), u(0, 10))
         curl_toes(figure, back, u(20, 40))
     else:
@@ -222,7 +143,7 @@ def lunge(rng: Random, figure: Figure) -> None:
         lift = u(40, 72)
         leg(figure, front, lift, u(10, 22), lift + u(5, 22), u(10, 25), 0, u(8, 22))
         hip = figure.position(f"upperleg01.{back}")
-        out = -sign * u(0.45, 0.75) * _length(figure)
+        out = -sign * u(0.45, 0.75) * leg_length(figure)
         ankle = [hip[0] + out, hip[1] - u(-0.05, 0.1), figure.position(f"foot.{front}")[2]]
         step(figure, back, np.array(ankle), u(5, 30), 0, u(5, 30))
 
@@ -321,7 +242,7 @@ def sit_on_floor(rng: Random, figure: Figure) -> None:
             # the ankle is about as high as the hip joint of somebody sitting on the floor
             hip = figure.position(f"upperleg01.{side}")
             out = SIDES[side] * np.sin(np.radians(wide)) * 0.4
-            ankle = hip + [out, -u(0.33, 0.66) * _length(figure), -u(0.0, 0.03)]
+            ankle = hip + [out, -u(0.33, 0.66) * leg_length(figure), -u(0.0, 0.03)]
             step(figure, side, ankle, wide * 0.6, 0, wide + u(0, 10), 80)
 
 
@@ -364,7 +285,11 @@ def kneel(rng: Random, figure: Figure) -> None:
         _knee_down(rng, figure, second, u(-14, 8))
         floor = figure.position(f"lowerleg01.{second}")[2]
         hip = figure.position(f"upperleg01.{first}")
-        ankle = [hip[0] + SIDES[first] * u(0, 0.08), hip[1] - u(0.32, 0.56) * _length(figure), floor + 0.03]
+        ankle = [
+            hip[0] + SIDES[first] * u(0, 0.08),
+            hip[1] - u(0.32, 0.56) * leg_length(figure),
+            floor + 0.03,
+        ]
         step(figure, first, np.array(ankle), u(0, 18), 0, u(0, 20), 35)
     else:
         trunk(figure, (u(-6, 10), u(-3, 3), u(-6, 6)), (u(-2, 18), u(-5, 5), rng.normal(0, 9)))
@@ -408,7 +333,7 @@ def bend(rng: Random, figure: Figure) -> None:
     u = rng.uniform
     tip = u(18, 62)
     trunk(figure, (tip, u(-3, 3), u(-8, 8)), (u(8, 44), u(-8, 8), rng.normal(0, 12)))
-    length, apart = _length(figure), u(0, 0.14)
+    length, apart = leg_length(figure), u(0, 0.14)
     floor = figure.position("upperleg01.L")[2] - length * u(0.9, 0.995)
     ahead = (0.02 + 0.0022 * tip) * u(0.5, 1.2)
     for side in "LR":

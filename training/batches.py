@@ -80,7 +80,10 @@ class Views(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]]):
             files = list_pool(self.folder)
             for file in rng.permutation(len(files)):
                 data = read_person(files[file])
-                for index in rng.permutation(len(data["mask"]))[:2]:
+                # portraits are rare in the pool and the hardest to tell from what is behind them
+                share = 1 / data["span"].astype(np.float64)
+                count = min(2, len(share))
+                for index in rng.choice(len(share), count, replace=False, p=share / share.sum()):
                     yield self._view(rng, backgrounds, {key: value[index] for key, value in data.items()})
 
     def _view(

@@ -26,8 +26,9 @@ def reconstruct(
     """Reconstruct the person in a photo and return the new object. Blocks; a line of progress for each tenth.
 
     image: a Blender image, or the path of a PNG, JPEG, WebP, TIFF or BMP file. on_line: takes the lines of
-    progress; without it they are printed. settings: those of the engine, for example height (metres, 0.1 to
-    10), resolution (64 to 512 in steps of 32), box (x0, y0, x1, y1 of the person in pixels).
+    progress; without it they are printed. settings: those of the engine, for example height (the stature in
+    metres, 0.1 to 10), resolution (64 to 1024 in steps of 32), box (x0, y0, x1, y1 of the person in pixels),
+    person (2 is the second largest), topology ("triangles" or "quads"), faces (at most so many triangles).
     Raises EngineError, whose text and hint tell the user what happened and what to do; Cancelled.
     """
     if isinstance(image, (str, os.PathLike)):

@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_resolution,
         default=256,
         metavar="N",
-        help="detail of the surface, 64 to 512 in steps of 32 (default 256)",
+        help="detail of the surface, 64 to 1024 in steps of 32 (default 256)",
     )
     parser.add_argument(
         "--height",
@@ -64,8 +64,8 @@ def _formats(text: str) -> list[str]:
 
 
 def _resolution(text: str) -> int:
-    if not text.isdecimal() or not 64 <= int(text) <= 512 or int(text) % 32:
-        raise argparse.ArgumentTypeError(f"{text!r} is not one of 64, 96, 128, ... 512")
+    if not text.isdecimal() or not 64 <= int(text) <= 1024 or int(text) % 32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of 64, 96, 128, ... 1024")
     return int(text)
 
 

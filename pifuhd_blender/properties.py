@@ -31,14 +31,15 @@ class PIFUHD_PG_settings(bpy.types.PropertyGroup):
         soft_max=2.2,
         precision=2,
         step=1,
-        description="How tall the person is, in metres",
+        description="How tall the person is standing, in metres; also where they sit or are cut by the frame",
         options=set(),
     )
     resolution: bpy.props.IntProperty(  # type: ignore[valid-type]
         name="Resolution",
         default=256,
         min=64,
-        max=512,
+        max=1024,
+        soft_max=512,
         update=_round_resolution,
         description="Detail of the surface: grid nodes a side. More takes longer and needs more memory",
         options=set(),

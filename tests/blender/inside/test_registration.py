@@ -57,6 +57,6 @@ def test_defaults_and_limits():
     settings.resolution = 250
     assert settings.resolution == 256
     settings.resolution = 9999
-    assert settings.resolution == 512
+    assert settings.resolution == 1024
     settings.height = 0.0
     assert round(settings.height, 6) == 0.1

@@ -81,7 +81,7 @@ def first_points(columns: Flags, most: int) -> Values:
     stride = first_stride(columns.shape[0])
     x, y = np.nonzero(_pooled(columns, stride))
     depth = columns.shape[0] // stride
-    step = -(-len(x) * depth // most)
+    step = max(-(-len(x) * depth // most), 1)
     column, z = np.divmod(np.arange(0, len(x) * depth, step), depth)
     nodes = np.stack([x[column], y[column], z], axis=1) * stride
     return grid_to_camera(nodes, columns.shape[0]).astype(np.float32)

@@ -5,7 +5,8 @@ What a standing person wears changes with height: a hem goes on around the back 
 surface takes the colour of the nearest seen one, upright ways counting several times. Behind the trunk and
 the legs it takes what the photo shows in front of it, without the details: nearest there are often arms, and
 a shirt's back must not get a band of skin; behind a head it must not, for there is hair. Then neighbours
-of like colour are evened out, which blends light into shade and leaves hems sharp.
+of like colour are evened out, which blends light into shade and leaves hems sharp; hair has none, so on a
+head all neighbours are.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ EROSION = 2  # pixels of the mask: its rim holds the background's colour, mixed 
 GRAZING = (0.1, 0.35)  # normal z between which the photo's say grows from none to all
 OWN_TOLERANCE = 3.0  # grid cells: how far a vertex may lie behind the front-most one of its own pixel
 NEAR_TOLERANCE = 0.05  # camera units: behind a neighbouring pixel's surface by more, its colour bleeds in
-UPRIGHT_COST = 8.0  # times the length of a level way: 11.3 of 255 off the truth at 1, 9.1 at 4, 8.7 at 8
-HEAD = (0.38, 0.42)  # metres below the crown between which the front comes to count for the back
+UPRIGHT_COST = 8.0  # times the length of a level way: 11.3 of 255 off the truth at 1, 9.3 at 4, 8.8 at 8
+HEAD = (0.20, 0.26)  # metres below the crown between which colours cease to blend whatever they are
+NECKLINE = (0.38, 0.42)  # metres below the crown between which the front comes to count for the back
 AXIS = 0.12  # metres to either side of the body's middle: the crown is its highest point, no raised hand
 RIM = 0.05  # metres of way from the seen surface within which it alone counts
 FRONT_REACH = 0.04  # metres: how far colours even out against the pull of the front
@@ -39,7 +41,7 @@ PLAIN_SIDE, PLAIN_WINDOW = 256, 13  # pixels: the front without details is a med
 ALIKE = np.array([30.0, 8.0, 8.0])  # luma and the two chromas, of 255, that count as the same cloth
 UNLIKE = 0.001  # what neighbours of different cloth pass on to each other
 LEVEL_TIE, SLANT = 0.002, 6  # of a level edge passes an upright one on; the power makes diagonals upright too
-STEPS = 300  # conjugate gradient steps at most; a body of 52,000 vertices takes 57
+STEPS = 300  # conjugate gradient steps at most; a body of 52,000 vertices takes 69
 PRECISION = 0.003  # of an 8-bit step, root mean square: how far a vertex may be off its neighbours' mean
 UNSEEN = 128.0  # grey, for a surface of which nothing is seen
 YCRCB = np.array([[0.299, 0.587, 0.114], [0.5, -0.419, -0.081], [-0.169, -0.331, 0.5]])
@@ -73,13 +75,13 @@ def colour_vertices(
     aside = np.abs(vertices[:, 0] - np.median(vertices[:, 0])) * metres_per_unit
     crown = vertices[aside <= max(AXIS, aside.min()), 1].max()
     below_crown = (crown - vertices[:, 1].astype(np.float64)) * metres_per_unit
-    behind = _back_share(vertices, normals, hidden, resolution) * _ramp(below_crown, HEAD)
+    behind = _back_share(vertices, normals, hidden, resolution) * _ramp(below_crown, NECKLINE)
     behind[known | (way * metres_per_unit < RIM)] = 0.0
     column, row = _pixels(vertices, PLAIN_SIDE)
     front = _plain_front(photo, mask)[row, column].astype(np.float64)
     guess[behind > 0] = front[behind > 0]
     pull = behind * (2.0 * metres_per_unit / (resolution * FRONT_REACH)) ** 2
-    continued = _evened(guess, known, edges, front, pull)
+    continued = _evened(guess, known, edges, UNLIKE + 1.0 - _ramp(below_crown, HEAD), front, pull)
     blended = seen[:, None] * sampled + (1.0 - seen[:, None]) * continued
     return np.round(np.clip(blended, 0.0, 255.0)).astype(np.uint8)
 
@@ -212,9 +214,12 @@ def _nearest_seen(colours: Floats, known: Flags, edges: _Edges) -> tuple[Floats,
     return result, far
 
 
-def _evened(guess: Floats, known: Flags, edges: _Edges, front: Floats, pull: Floats) -> Floats:
+def _evened(
+    guess: Floats, known: Flags, edges: _Edges, least: Floats, front: Floats, pull: Floats
+) -> Floats:
     """The guess (V, 3) evened out: each vertex that is not known becomes the mean of its neighbours, weighted
-    by likeness and levelness, and of the front's colour (V, 3), weighted by pull (V,)."""
+    by likeness, never under least (V,), and levelness, and of the front's colour (V, 3), weighted by
+    pull (V,)."""
     free = np.flatnonzero(~known)
     result = guess.copy()
     if not free.size:
@@ -223,7 +228,8 @@ def _evened(guess: Floats, known: Flags, edges: _Edges, front: Floats, pull: Flo
     unlike = (((tone[edges.start] - tone[edges.end]) / ALIKE) ** 2).sum(axis=1)
     length = np.maximum((edges.way**2).sum(axis=1), 1e-20)
     levelness = LEVEL_TIE + (1.0 - LEVEL_TIE) * (1.0 - edges.way[:, 1] ** 2 / length) ** SLANT
-    rows = edges.graph((np.exp(-unlike / 2.0) + UNLIKE) * levelness)[free]
+    likeness = np.exp(-unlike / 2.0) + (least[edges.start] + least[edges.end]) / 2.0
+    rows = edges.graph(likeness * levelness)[free]
     count = np.asarray(rows.sum(axis=1)).ravel() + pull[free]
     outside = rows @ np.where(known[:, None], guess, 0.0) + pull[free, None] * front[free]
     result[free] = _relax(rows[:, free], count, outside, result[free])

@@ -22,7 +22,7 @@ from .networks import Features, NormalMaps
 from .photo import FoundPerson, Mask, Photo, choose_person, cut, cut_sides, find_people, person_part, resize
 from .scale import Scale, find_scale
 from .settings import DEVICES, Settings, check
-from .sight import Sight
+from .sight import Sight, believing
 from .space import Crop, Placement, camera_to_image, grid_to_camera, image_to_texel, stand_on_floor
 from .surface.cleanup import keep_person, smooth
 from .surface.decimate import decimate, nearest_colours
@@ -96,6 +96,9 @@ def reconstruct(
         progress("normals", 0, 1, "maps")
         maps = spared(device, preset, lambda _: sight.normals(found.crop))
         seen = maps if finder is sight else spared(device, preset, lambda _: finder.normals(found.crop))
+        if settings.box is not None and seen is not None:
+            seen = believing(seen, found.box, found.crop)
+            maps = seen if finder is sight else maps
         person = _person(sight, found, maps if maps is not None else seen)
         progress("normals", 1, 1, "maps")
 

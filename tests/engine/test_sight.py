@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a user's box does to the networks' doubt."""
+
+import pytest
+import torch
+
+from engine.networks import NormalMaps
+from engine.sight import believing
+from engine.space import Crop
+
+CROP = Crop(100, 50, 200)
+BOX = (150.0, 70.0, 250.0, 230.0)  # the crop's middle
+
+
+def maps(sure: float) -> NormalMaps:
+    """Somebody in the left half of the box, and as much of a stranger outside of it."""
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., 8:56, 17:32] = sure
+    mask[..., 8:56, :8] = 0.9
+    front = mask * torch.tensor([0.0, 0.6, 0.8]).reshape(1, 3, 1, 1)
+    return NormalMaps(front, -front, mask, torch.tensor([1.1]))
+
+
+def test_a_faint_silhouette_in_the_box_becomes_sure_and_its_normals_unit():
+    result = believing(maps(0.3), BOX, CROP)
+    assert result.mask[0, 0, 20, 20] == pytest.approx(1.0)
+    torch.testing.assert_close(result.front[0, :, 20, 20], torch.tensor([0.0, 0.6, 0.8]))
+    torch.testing.assert_close(result.back, -result.front)
+    assert result.mask[0, 0, 20, 40] == 0
+    assert result.mask.max() <= 1
+    assert result.span == maps(0.3).span
+
+
+def test_what_is_sure_already_stays_as_it_is():
+    result = believing(maps(1.0), BOX, CROP)
+    torch.testing.assert_close(result.mask[..., 17:32], maps(1.0).mask[..., 17:32])
+    torch.testing.assert_close(result.front, maps(1.0).front)
+
+
+def test_next_to_nothing_does_not_become_somebody():
+    assert believing(maps(0.05), BOX, CROP).mask[0, 0, 20, 20] == pytest.approx(0.2)

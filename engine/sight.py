@@ -14,7 +14,6 @@ from .photo import Box, Mask, Photo, composite, coverage, network_input
 from .space import Crop
 from .weights import LoadedWeights
 
-
 SURE = 0.9
 """Of the pixels in a user's box, how many may be less sure than what is then taken for sure."""
 MOST_GAIN = 4.0

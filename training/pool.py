@@ -7,10 +7,11 @@ training step takes a fraction of one, so views are made once, by CPU workers, a
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -25,6 +26,7 @@ from .humans import Person, make_person
 from .occupancy import inside
 from .render import Camera, View, camera_vertices, random_camera, random_light, render
 from .sampling import mixed_points
+from .scans import UnusableScan
 
 TEST_SEEDS = 1_000_000
 """Seeds from here on are never trained on."""
@@ -92,12 +94,21 @@ def _bytes(picture: torch.Tensor) -> np.ndarray:
     return (picture.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
 
 
-def build_person(folder: Path, seed: int, form: PoolFormat) -> Path:
-    """Make one person's file, unless it is there: a broken or half-written one never is."""
+def build_person(
+    folder: Path, seed: int, form: PoolFormat, make: Callable[[int], Person] = make_person
+) -> Path:
+    """Make one person's file, unless it is there: a broken or half-written one never is.
+
+    make: the generator, or `ScanFolder.person`, which raises UnusableScan; what is known of a scan (its name,
+    its unit, what was mended) is written beside it as .json.
+    """
     path = folder / f"{seed:07d}.npz"
     if not path.exists():
         torch.set_num_threads(1)
-        arrays: dict[str, Any] = {**make_views(make_person(seed), np.random.default_rng([seed, 1]), form)}
+        person = make(seed)
+        if "scan" in person.description:
+            path.with_suffix(".json").write_text(json.dumps(person.description, indent=1), encoding="utf-8")
+        arrays: dict[str, Any] = {**make_views(person, np.random.default_rng([seed, 1]), form)}
         partial = path.with_suffix(f".{os.getpid()}.tmp")
         try:
             with partial.open("wb") as file:
@@ -109,22 +120,31 @@ def build_person(folder: Path, seed: int, form: PoolFormat) -> Path:
 
 
 def build_pool(
-    folder: Path, seeds: Iterable[int], form: PoolFormat, workers: int, minutes: float | None = None
+    folder: Path,
+    seeds: Iterable[int],
+    form: PoolFormat,
+    workers: int,
+    minutes: float | None = None,
+    make: Callable[[int], Person] = make_person,
 ) -> int:
     """Make the files of all `seeds` with `workers` processes; returns how many there are now.
 
-    Stops after `minutes` if given: what is made stays, and the next call goes on.
+    Stops after `minutes` if given: what is made stays, and the next call goes on. Scans that cannot be used
+    are printed with the reason and skipped. make: as in `build_person`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [seed for seed in seeds if not (folder / f"{seed:07d}.npz").exists()]
     start, done = time.monotonic(), 0
     print(f"people to make: {len(wanted)} with {workers} workers, {asdict(form)}", flush=True)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(build_person, folder, seed, form) for seed in wanted]
+        jobs = [pool.submit(build_person, folder, seed, form, make) for seed in wanted]
         for job in as_completed(jobs):
             if job.cancelled():
                 continue
-            job.result()
+            try:
+                job.result()
+            except UnusableScan as reason:
+                print(f"skipped {reason}", flush=True)
             done += 1
             passed = time.monotonic() - start
             if done % 20 == 0:

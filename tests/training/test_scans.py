@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 import torch
 
+from tests.tiny import SMALL_POOL
 from tests.training.shapes import Shape, box, sphere
 from training.humans import Person
 from training.occupancy import inside
+from training.pool import build_pool, read_person
 from training.scans import ScanFrame, UnusableScan, find_scans, read_scan
 from training.scans.folder import TEST_FROM, scan_seed
 
@@ -237,3 +239,20 @@ def test_folders_become_subjects_with_lasting_seeds(tmp_path: Path) -> None:
 def test_an_empty_folder_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="No scans in"):
         find_scans(tmp_path, AUTO)
+
+
+def test_a_pool_is_made_of_scans_and_skips_the_unusable(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vertices, faces = body()
+    write_obj(tmp_path / "scans" / "good" / "mesh.obj", vertices, faces)
+    write_obj(tmp_path / "scans" / "bad" / "mesh.obj", vertices * 5, faces)
+    scans = find_scans(tmp_path / "scans", AUTO)
+    made = build_pool(tmp_path / "pool", scans.files, SMALL_POOL, 1, make=scans.person)
+    assert made == 1
+    assert "skipped bad: a height of 8.75 is no person's" in capsys.readouterr().out
+    file = tmp_path / "pool" / f"{scan_seed('good'):07d}.npz"
+    view = read_person(file)
+    assert view["mask"].max() == 255
+    assert 0 < view["labels"].mean() < 1
+    assert json.loads(file.with_suffix(".json").read_text())["scan"] == "good"

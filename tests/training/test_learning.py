@@ -14,7 +14,7 @@ from tests.tiny import SMALL_POOL, TINY
 from training import __main__ as command
 from training import fit as loop
 from training.batches import Batch, Views, _edged, _random_frame, _within, batches
-from training.evaluate import evaluate
+from training.evaluate import quick_figures
 from training.export import export
 from training.humans import make_person
 from training.losses import extended_bce, gradient_l1, masked_l1
@@ -206,7 +206,7 @@ def test_the_loop_resumes_where_it_stopped_and_its_weights_load(
     assert steps > 0
     network = loop.fit(TINY, pool, run, 2 * minutes, workers=0)
     assert torch.load(run / "coarse.pt", weights_only=True)["step"] > steps
-    figures = evaluate(network, pool, views=2)
+    figures = quick_figures(network, pool, views=2)
     assert 0 <= figures["fine_iou"] <= 1
     assert figures["people"] == 1
     export(network, pool, run, tmp_path / "w.safetensors", minutes, figures)
@@ -229,7 +229,7 @@ def test_a_loss_that_is_no_number_stops_the_loop(
 def test_a_command_that_fails_says_so_in_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = command.main(["evaluate", str(tmp_path / "no.safetensors"), str(tmp_path)])
+    code = command.main(["evaluate", str(tmp_path / "no.safetensors")])
     said = capsys.readouterr().err.strip()
     assert code == 1
     assert said.startswith("training: There is no weights file")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Occupancy at the nodes of a grid, kept in blocks of 8^3 nodes around the surface alone.
 
-A grid of 1024 nodes a side would take 4 GiB; the blocks that a person's surface meets take 100 MB. All others
-hold a single side of 0.5 and are one of two blocks that every grid has: nothing, or full.
+A grid of 1024 nodes a side would take 4 GiB; the blocks that a sample's person meets take 43 MB. All
+others hold a single side of 0.5 and are one of two blocks that every grid has: nothing, or full.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from .field import CORNERS, LEVEL, Cells, Flags, Values
 
-SIDE: Final = 8  # nodes of a block; of 4, 8 and 16 the fastest
+SIDE: Final = 8  # nodes of a block; 4 is half as fast, 4 and 16 take more memory
 NOTHING, FULL = 0, 1  # the numbers of the two blocks that stand for all without surface
-CHUNK: Final = 2048  # blocks looked at together: 10 MB of their nodes and those around
+CHUNK: Final = 2048  # blocks looked at together: 8 MB of their nodes and those around
 
 Places = NDArray[np.int32]
 Numbers = NDArray[np.int64]

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.weights import PRESETS, load_weights
+from engine.settings import DEVICES
+from engine.weights import PRESETS, find_weights, load_weights
 
-from .evaluate import evaluate
+from .evaluate import evaluate, quick_figures, synthetic_cases, table
 from .export import export
 from .fit import fit
 from .pool import TEST_SEEDS, PoolFormat, build_pool
@@ -46,10 +47,15 @@ def main(arguments: list[str] | None = None) -> int:
     train.add_argument("--workers", type=int, default=1, help="processes that prepare batches")
     train.add_argument("--start", type=Path, metavar="WEIGHTS", help="begin with the parameters of this file")
 
-    test = commands.add_parser("evaluate", help="compare weights with the truth of a pool's test people")
-    test.add_argument("weights", type=Path)
-    test.add_argument("folder", type=Path, help="the pool")
-    test.add_argument("--views", type=int, default=100)
+    test = commands.add_parser("evaluate", help="compare reconstructions with the truth of unseen people")
+    test.add_argument("weights", nargs="+", help="files, or names of `python -m engine weights list`")
+    test.add_argument("--people", type=int, default=12)
+    test.add_argument("--yaws", default="0,120,240", help="degrees that each is seen from, 0 the front")
+    test.add_argument("--seed-from", type=int, default=TEST_SEEDS, help="seed of the first person")
+    test.add_argument("--noise", action="store_true", help="pictures with the faults of cameras")
+    test.add_argument("--resolution", type=int, default=256)
+    test.add_argument("--device", choices=DEVICES, default="auto")
+    test.add_argument("--quick", type=Path, metavar="POOL", help="the networks alone, on a pool's people")
 
     people = commands.add_parser("people", help="look at people of the generator")
     people.add_argument("--seed", type=int, default=0)
@@ -94,12 +100,11 @@ def _run(options: argparse.Namespace) -> int:
             options.workers,
             options.start,
         )
-        metrics = evaluate(network, options.folder / "test")
+        metrics = quick_figures(network, options.folder / "test")
         export(network, options.folder / "train", options.run, options.out, options.minutes, metrics)
         print(f"wrote {options.out}: {json.dumps(metrics)}")
     elif options.command == "evaluate":
-        weights = load_weights(options.weights)
-        print(json.dumps(evaluate(weights.network, options.folder / "test", options.views), indent=1))
+        _evaluate(options, [find_weights(name) for name in options.weights])
     elif options.command == "photograph":
         write_photograph(options.seed, options.out)
         print(f"wrote {options.out}")
@@ -107,6 +112,29 @@ def _run(options: argparse.Namespace) -> int:
         write_sheet(range(options.seed, options.seed + options.count), options.sheet)
         print(f"wrote {options.sheet}")
     return 0
+
+
+def _evaluate(options: argparse.Namespace, paths: list[Path]) -> None:
+    if options.quick is not None:
+        for path in paths:
+            figures = quick_figures(load_weights(path).network, options.quick / "test")
+            print(f"{path.name}: {json.dumps(figures, indent=1)}")
+        return
+    try:
+        yaws = [float(yaw) for yaw in options.yaws.split(",")]
+    except ValueError:
+        raise ValueError(f"The yaws {options.yaws!r} are no degrees: give them as 0,120,240.") from None
+    if options.people < 1 or options.seed_from < 0:
+        raise ValueError("Evaluation needs at least one person, and a first seed of 0 or more.")
+    if options.seed_from < TEST_SEEDS:
+        print(f"Seeds below {TEST_SEEDS} may have been trained on: these figures are not of unseen people.")
+    seeds = range(options.seed_from, options.seed_from + options.people)
+    cases = synthetic_cases(seeds, yaws, options.noise)
+    scores = evaluate(paths, cases, options.resolution, options.device)
+    noise = "with camera noise" if options.noise else "without camera noise"
+    print(f"\nSynthetic people, seeds {seeds[0]} to {seeds[-1]}, seen from {options.yaws} degrees, {noise};")
+    print(f"resolution {options.resolution}.")
+    print(table(scores))
 
 
 def _pool_of_scans(options: argparse.Namespace) -> None:

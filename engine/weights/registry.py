@@ -66,7 +66,7 @@ REGISTRY: Final[dict[str, Entry]] = {
             what="small weights of this project, trained on synthetic people; come with the engine",
             licence="CC0-1.0",
             address=None,
-            about_mb=20,
+            about_mb=21,
         ),
         Entry(
             name="pifuhd",

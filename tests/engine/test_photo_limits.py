@@ -5,6 +5,7 @@ import os
 import struct
 import subprocess
 import sys
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -209,12 +210,22 @@ def test_missing_files_folders_and_pipes_are_named(tmp_path):
     assert "cannot be read" in bad_image("photo\0.png")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_named(tmp_path):
-    path = tmp_path / "secret.png"
-    path.write_bytes(encoded(quarters()))
-    path.chmod(0)
-    assert "cannot be read" in bad_image(path)
+@pytest.fixture
+def nobody():
+    """Root may read everything, so for a moment it is somebody else."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(before)
+
+
+def test_a_file_that_may_not_be_read_is_named(nobody):
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to somebody else
+        path = Path(folder) / "secret.png"
+        path.write_bytes(encoded(quarters()))
+        path.chmod(0)
+        assert "cannot be read" in bad_image(path)
 
 
 def test_a_lack_of_memory_is_named(monkeypatch):

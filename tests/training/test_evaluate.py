@@ -14,8 +14,9 @@ from engine.space import stand_on_floor
 from engine.weights import save_weights
 from tests.tiny import TINY
 from tests.training.shapes import figure
-from training import __main__ as command
 from training import evaluate as module
+from training.cli import evaluate as command
+from training.cli.main import main
 from training.evaluate import Case, Score, evaluate, predicted_mesh, table
 from training.metrics import Mesh, compare
 
@@ -90,10 +91,10 @@ def test_the_command_makes_no_more_than_it_is_asked_and_explains_what_it_cannot_
         return []
 
     monkeypatch.setattr(command, "synthetic_cases", cases)
-    assert command.main(["evaluate", "compact", "--people", "2", "--yaws", "0,90", "--noise"]) == 0
+    assert main(["evaluate", "compact", "--people", "2", "--yaws", "0,90", "--noise"]) == 0
     assert asked == [([1_000_000, 1_000_001], [0.0, 90.0], True)]
     assert "| compact.safetensors | 0 | 0 |" in capsys.readouterr().out
-    assert command.main(["evaluate", "compact", "--yaws", "front"]) == 1
+    assert main(["evaluate", "compact", "--yaws", "front"]) == 1
     assert "give them as 0,120,240" in capsys.readouterr().err
 
 

@@ -11,9 +11,9 @@ import torch
 from engine.networks import PIFuHD
 from engine.weights import load_weights, save_weights
 from tests.tiny import SMALL_POOL, TINY
-from training import __main__ as command
 from training import fit as loop
 from training.batches import Batch, Views, _edged, _random_frame, _within, batches
+from training.cli.main import main
 from training.evaluate import quick_figures
 from training.export import export
 from training.humans import make_person
@@ -229,7 +229,7 @@ def test_a_loss_that_is_no_number_stops_the_loop(
 def test_a_command_that_fails_says_so_in_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = command.main(["evaluate", str(tmp_path / "no.safetensors")])
+    code = main(["evaluate", str(tmp_path / "no.safetensors")])
     said = capsys.readouterr().err.strip()
     assert code == 1
     assert said.startswith("training: There is no weights file")

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: `people`, `photograph`, `pool`, `fit` and `evaluate`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from engine.errors import EngineError
+
+from . import evaluate, fit, people, pool
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code: 0, or 1 after an error. Usage errors exit with 2."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training", description="Build weights from synthetic people, or from scans."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for module in (people, pool, fit, evaluate):
+        module.add_commands(commands)
+    options = parser.parse_args(arguments)
+    try:
+        options.command(options)
+    except (ValueError, OSError, FloatingPointError, EngineError) as error:
+        print(f"training: {error}", file=sys.stderr)
+        return 1
+    return 0

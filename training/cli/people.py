@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`python -m training people | photograph`: the generator's people, to look at."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..pool import TEST_SEEDS
+from ..sheet import write_photograph, write_sheet
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[Any]
+
+
+def add_commands(commands: Commands) -> None:
+    """Add `people` and `photograph` to the command line."""
+    people = commands.add_parser("people", help="look at people of the generator")
+    people.add_argument("--seed", type=int, default=0)
+    people.add_argument("--count", type=int, default=24)
+    people.add_argument("--sheet", type=Path, required=True, help="picture to write (.png)")
+    people.set_defaults(command=_people)
+
+    photograph = commands.add_parser("photograph", help="one person of the generator as a photograph")
+    photograph.add_argument(
+        "--seed", type=int, default=TEST_SEEDS, help=f"test people have seeds from {TEST_SEEDS} on"
+    )
+    photograph.add_argument("--out", type=Path, required=True, help="picture to write (.jpg)")
+    photograph.set_defaults(command=_photograph)
+
+
+def _people(options: argparse.Namespace) -> None:
+    write_sheet(range(options.seed, options.seed + options.count), options.sheet)
+    print(f"wrote {options.sheet}")
+
+
+def _photograph(options: argparse.Namespace) -> None:
+    write_photograph(options.seed, options.out)
+    print(f"wrote {options.out}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -21,7 +22,6 @@ Array = NDArray[np.floating[Any]]
 BACKGROUND_FILE = "backgrounds.npy"
 NOBODY = 0.04
 """Share of pictures without a person, from which the silhouette learns that there may be none."""
-READ = ("image", "mask", "depth", "span", "points", "labels")
 FRAMED, CUTTING = 0.5, 0.35
 """Share of pictures whose frame lies inside the square crop, and of those, whose frame cuts the person."""
 
@@ -31,7 +31,11 @@ class Batch:
     """B views. image (B, 3, S, S) float32 in [-1, 1] at the fine size, or at the coarse one where no stage
     needs more; front, back (B, 3, s, s) unit normals in camera space, zero outside; mask (B, 1, s, s); depth
     (B, 2, s, s) camera z of front and back; span (B,) what the picture's side measures in the person's
-    statures; points (B, N, 3) camera space with labels (B, N) of one level."""
+    statures; points (B, N, 3) camera space with labels (B, N) of one level; back_known (B,) 1, or 0 where
+    nothing but front and mask is known (training.pictures) and back, depth and span are zero, points and
+    labels empty; index (B,) int64, the view's place in the endless sequence of its source: whatever else is
+    drawn at random for a view depends on it alone, so that resumed and shared runs see the same; person
+    (B,) int64, the seed of who is shown."""
 
     image: Tensor
     front: Tensor
@@ -41,6 +45,9 @@ class Batch:
     span: Tensor
     points: Tensor
     labels: Tensor
+    back_known: Tensor
+    index: Tensor
+    person: Tensor
 
 
 def build_backgrounds(folder: Path, count: int, size: int, seed: int = 0) -> Path:
@@ -58,33 +65,34 @@ def build_backgrounds(folder: Path, count: int, size: int, seed: int = 0) -> Pat
     return path
 
 
-class Views(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]]):
-    """Endless augmented views. level: 0 points of the coarse, 1 of the fine level; shrink: also show people
-    small, as in the first look at a whole photograph (for the normal nets alone, since points do not
-    follow)."""
+class Views(torch.utils.data.Dataset[dict[str, NDArray[np.generic]]]):
+    """Augmented views in an endless sequence; each depends on `seed`, its index and the pool alone.
+
+    level: 0 points of the coarse, 1 of the fine level; shrink: also show people small, as in the first look
+    at a whole photograph (for the normal nets alone, since points do not follow)."""
 
     def __init__(self, folder: Path, size: int, level: int, points: int, shrink: bool, seed: int) -> None:
         super().__init__()
-        self.folder, self.size, self.level, self.points, self.shrink = folder, size, level, points, shrink
-        list_pool(folder)
+        self.size, self.level, self.points, self.shrink = size, level, points, shrink
+        self.files = list_pool(folder)
         self.background_file = build_backgrounds(folder, 300, 512)
         self.seed = seed
 
-    def __iter__(self) -> Iterator[dict[str, NDArray[np.generic]]]:
-        worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng([self.seed, 0 if worker is None else worker.id])
+    def __getitem__(self, index: int) -> dict[str, NDArray[np.generic]]:
         cv2.setNumThreads(1)
+        rng = np.random.default_rng([self.seed, index])
         backgrounds: NDArray[np.uint8] = np.load(self.background_file, mmap_mode="r")
-        while True:
-            # listed anew every round: a pool may still be growing
-            files = list_pool(self.folder)
-            for file in rng.permutation(len(files)):
-                data = read_person(files[file])
-                # portraits are rare in the pool and the hardest to tell from what is behind them
-                share = 1 / data["span"].astype(np.float64)
-                count = min(2, len(share))
-                for index in rng.choice(len(share), count, replace=False, p=share / share.sum()):
-                    yield self._view(rng, backgrounds, {key: value[index] for key, value in data.items()})
+        file = self.files[rng.integers(len(self.files))]
+        data = read_person(file)
+        # portraits are rare in the pool and the hardest to tell from what is behind them
+        share = 1 / data["span"].astype(np.float64)
+        view = rng.choice(len(share), p=share / share.sum())
+        return {
+            **self._view(rng, backgrounds, {key: value[view] for key, value in data.items()}),
+            "back_known": np.array(1, np.float32),
+            "index": np.array(index),
+            "person": np.array(int(file.stem)),
+        }
 
     def _view(
         self,
@@ -254,16 +262,22 @@ def _edged(picture: Array, frame: Frame) -> Array:
     return edged
 
 
-def batches(views: Views, count: int, workers: int) -> Iterator[Batch]:
-    """Batches of `count` views, made by `workers` processes."""
+def batches(
+    views: Views, count: int, workers: int, first: int = 0, rank: int = 0, world: int = 1
+) -> Iterator[Batch]:
+    """Batches of `count` views from step `first` on, made by `workers` processes.
+
+    Of `world` processes that train together each gets its own part: the parts of one step are what a single
+    process would get with a batch `world` times as large.
+    """
+    starts = ((step * world + rank) * count for step in itertools.count(first))
     loader = torch.utils.data.DataLoader(
         views,
-        count,
+        batch_sampler=(list(range(start, start + count)) for start in starts),
         num_workers=workers,
         prefetch_factor=3 if workers else None,
         multiprocessing_context="spawn" if workers else None,
     )
     for item in loader:
-        front, back = item["normals"].chunk(2, 1)
-        image, mask, depth, span, points, labels = (item[key] for key in READ)
-        yield Batch(image, front, back, mask, depth, span, points, labels)
+        front, back = item.pop("normals").chunk(2, 1)
+        yield Batch(front=front, back=back, **item)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +26,7 @@ from engine.space import Crop
 from engine.weights import DEFAULT_WEIGHTS, LoadedWeights, load_weights
 
 from .backgrounds import cast_shadow, photographic_background
-from .batches import Views
+from .batches import Views, batches
 from .camera_noise import degrade
 from .humans import make_person
 from .metrics import NEAR, SAMPLES, VOLUME_SAMPLES, Mesh, MeshMetrics, compare, one_part
@@ -211,27 +212,27 @@ def quick_figures(network: PIFuHD, pool: Path, views: int = 100, seed: int = 7) 
 
     for level in (0, 1) if preset.fine is not None else (0,):
         size = preset.fine_size or preset.coarse_size
-        source = torch.utils.data.DataLoader(Views(pool, size, level, 4000, False, seed), 1)
-        for _, item in zip(range(views), source, strict=False):
-            image = functional.interpolate(item["image"], size=(preset.coarse_size,) * 2, mode="area")
+        source = batches(Views(pool, size, level, 4000, False, seed), 1, 0)
+        for item in itertools.islice(source, views):
+            image = functional.interpolate(item.image, size=(preset.coarse_size,) * 2, mode="area")
             maps = frozen_maps(network, image)
             if maps is not None and level == 0:
-                mask = item["mask"] > 0.5
+                mask = item.mask > 0.5
                 predicted = maps.mask > 0.5
                 note("mask_iou", (mask & predicted).sum() / (mask | predicted).sum().clamp(min=1))
                 if maps.span is not None:
-                    note("span_error", (maps.span / item["span"]).log().abs())
+                    note("span_error", (maps.span / item.span).log().abs())
                 for name, normals, true in zip(
-                    ("front", "back"), (maps.front, maps.back), item["normals"].chunk(2, 1), strict=True
+                    ("front", "back"), (maps.front, maps.back), (item.front, item.back), strict=True
                 ):
                     unit = functional.normalize(normals, dim=1)
                     error = ((unit - true) ** 2).sum(1, keepdim=True)[mask]
                     note(f"{name}_error", error.mean())
                     note(f"{name}_degrees", torch.rad2deg(torch.arccos((1 - error / 2).clamp(-1, 1))).mean())
-            features = network.encode(image, item["image"] if preset.fine is not None else None, maps)
-            logits, omega = network.netG.query(features.coarse, item["points"])
+            features = network.encode(image, item.image if preset.fine is not None else None, maps)
+            logits, omega = network.netG.query(features.coarse, item.points)
             if level == 1 and features.fine is not None:
-                logits = network.query_fine(features.fine, item["points"], omega)
-            note("fine_iou" if level else "coarse_iou", point_iou(logits, item["labels"]))
+                logits = network.query_fine(features.fine, item.points, omega)
+            note("fine_iou" if level else "coarse_iou", point_iou(logits, item.labels))
     result = {"views": float(views), "people": float(len(list_pool(pool)))}
     return result | {key: round(float(np.mean(values)), 4) for key, values in sums.items()}

@@ -108,7 +108,8 @@ def _fit_stage(
         flush=True,
     )
     if progress.seconds < budget:
-        source = iter(batches(stage.views(pool, settings, seed + progress.step), settings.batch, workers))
+        views = stage.views(pool, settings, seed)
+        source = iter(batches(views, settings.batch, workers, progress.step))
         sums: dict[str, float] = defaultdict(float)
         counted = 0
         saved = time.monotonic()

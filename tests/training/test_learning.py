@@ -71,6 +71,20 @@ def test_batches_are_in_range_and_zero_outside_the_person(pool: Path) -> None:
     assert (batch.front[:, 2:][batch.mask > 0] > 0).float().mean() > 0.9
 
 
+def test_a_view_depends_on_its_index_alone_and_processes_share_a_step(pool: Path) -> None:
+    def first(count: int, start: int, rank: int, world: int) -> Batch:
+        return next(batches(Views(pool, 64, 0, 50, False, seed=4), count, 0, start, rank, world))
+
+    whole = first(4, 3, 0, 1)
+    halves = [first(2, 3, rank, 2) for rank in (0, 1)]
+    assert whole.index.tolist() == [12, 13, 14, 15]
+    assert whole.person.tolist() == [5] * 4
+    for name in ("image", "points", "labels", "depth", "index"):
+        both = torch.cat([getattr(half, name) for half in halves])
+        assert torch.equal(getattr(whole, name), both), name
+    assert not torch.equal(whole.image[0], whole.image[1])
+
+
 def test_points_match_the_silhouette_also_when_flipped(pool: Path) -> None:
     """An inside point lies in the mask: a flip that forgot the points, or the mask, would break this."""
     views = Views(pool, 64, 0, 500, False, seed=1)
@@ -109,8 +123,8 @@ def test_the_span_counts_statures_and_grows_where_the_person_is_shown_smaller(po
         tall = (rows[-1] - rows[0] + 1) / len(mask)
         if rows[0] > 0 and rows[-1] < len(mask) - 1:  # seen whole
             assert span * tall == pytest.approx(1.0, abs=0.12)
-    views = iter(Views(pool, 64, 0, 10, True, seed=3))
-    spans = {round(float(next(views)["span"]), 4) for _ in range(30)}
+    views = Views(pool, 64, 0, 10, True, seed=3)
+    spans = {round(float(views[i]["span"]), 4) for i in range(30)}
     assert spans > {round(float(span), 4) for span in data["span"]}
     assert max(spans) > 1.1 * data["span"].max()
 

@@ -23,7 +23,7 @@ from engine.space import Crop
 from engine.weights import DEFAULT_WEIGHTS, LoadedWeights, find_weights, load_weights
 from engine.weights.files import build_empty
 
-from .batches import Views, batches
+from .batches import Batch, Views, batches
 from .cases import Case
 from .metrics import Mesh, MeshMetrics, compare, one_part
 from .pool import list_pool
@@ -176,7 +176,7 @@ def quick_figures(network: PIFuHD, pool: Path, views: int = 100, seed: int = 7) 
     coarse_iou, fine_iou: intersection over union of inside points among the labelled ones near the surface
     (sigma 5 cm and 3 cm, 1 in 17 uniform), each level on its own.
     """
-    preset = network.preset
+    preset, device = network.preset, next(network.parameters()).device
     sums: dict[str, list[float]] = {}
 
     def note(key: str, value: torch.Tensor) -> None:
@@ -185,7 +185,8 @@ def quick_figures(network: PIFuHD, pool: Path, views: int = 100, seed: int = 7) 
     for level in (0, 1) if preset.fine is not None else (0,):
         size = preset.fine_size or preset.coarse_size
         source = batches(Views(pool, size, level, 4000, False, seed), 1, 0)
-        for item in itertools.islice(source, views):
+        for batch in itertools.islice(source, views):
+            item = Batch(**{name: value.to(device) for name, value in vars(batch).items()})
             image = functional.interpolate(item.image, size=(preset.coarse_size,) * 2, mode="area")
             maps = frozen_maps(network, image)
             if maps is not None and level == 0:

@@ -272,7 +272,7 @@ def test_scans_are_evaluated_and_the_unusable_told(
     assert "None of the 1 scans" in capsys.readouterr().err
 
 
-def test_the_ramp_has_equal_steps_and_the_sign_is_what_is_too_much() -> None:
+def test_the_ramp_has_equal_steps_either_side() -> None:
     steps = cv2.cvtColor(ramp(np.linspace(-LARGEST, LARGEST, 21))[None], cv2.COLOR_RGB2LAB)[0]
     lengths = np.linalg.norm(np.diff(steps, axis=0), axis=1)
     for side in (lengths[:10], lengths[10:]):
@@ -280,16 +280,22 @@ def test_the_ramp_has_equal_steps_and_the_sign_is_what_is_too_much() -> None:
     assert np.diff(steps[:, 0])[:10].min() > 0 > np.diff(steps[:, 0])[10:].max()
     assert np.array_equal(ramp(np.array([99.0])), ramp(np.array([LARGEST])))
 
-    true = one_part(*map(torch.from_numpy, sphere(0.5, rings=24)))
-    for radius, red in ((0.53, True), (0.47, False)):
-        predicted = one_part(*map(torch.from_numpy, sphere(radius, rings=24)))
-        shown = replace(case(), true=true)
-        picture = error_map("w", shown, predicted, compare(predicted, true))
-        _, _, lower = np.split(picture, [0, len(picture) // 2])
-        blocks = lower[:, LEGEND + 2 * GAP :].astype(int)
-        coloured = blocks[np.ptp(blocks, axis=2) > 60]
-        assert len(coloured) > 50_000
-        assert ((coloured[:, 0] > coloured[:, 2]) == red).mean() > 0.99
+
+@pytest.mark.parametrize("radius, red", [(0.53, True), (0.47, False)])
+def test_too_much_is_red_and_too_little_blue_on_both_surfaces(
+    radius: float, red: bool, figures: MeshMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for holder in (metrics, error_maps):
+        monkeypatch.setattr(holder, "FRAME", 200)
+    true, predicted = (one_part(*map(torch.from_numpy, sphere(size, rings=24))) for size in (0.5, radius))
+    picture = error_map("w", replace(case(), true=true), predicted, figures)
+    upper, lower = np.split(picture[:, LEGEND + 2 * GAP :].astype(int), 2)
+    coloured = lower[np.ptp(lower, axis=2) > 40]
+    assert len(coloured) > 6 * 0.6 * (200 * 0.91 / 2) ** 2 * math.pi
+    assert ((coloured[:, 0] > coloured[:, 2]) == red).mean() > 0.99
+    # what faces the viewer is bluish in a normal map, true and predicted, from every side
+    assert upper.shape == lower.shape
+    assert np.median(upper[(upper != 255).any(2)], axis=0)[2] > 200
 
 
 def test_the_worst_middle_and_best_maps_stay(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,16 +66,50 @@ def check_options(options: argparse.Namespace) -> None:
         raise ValueError("--worst chooses among error maps: give it 1 or more, and --maps a folder.")
 
 
-def measure(entries: list[Entry], options: argparse.Namespace) -> tuple[About, list[Score]]:
-    """Evaluate on the people that the options name; error maps are written on the way."""
-    unusable: dict[str, str] = {}
+@dataclass(frozen=True)
+class People:
+    """Who is photographed: in words; the photographs; scans that were passed over, which come to be known as
+    the photographs are taken."""
+
+    text: str
+    cases: Iterator[Case]
+    unusable: dict[str, str]
+
+
+def choose_people(options: argparse.Namespace) -> People:
+    """Those that the options name. Raises ValueError where there are none."""
     yaws = _yaws(options.yaws)
-    people, cases = _cases(options, yaws, unusable)
+    if options.scans is None:
+        if options.seed_from < TEST_SEEDS:
+            print(f"Seeds below {TEST_SEEDS} may have been trained on: these people may not be unseen.")
+        people = range(options.seed_from, options.seed_from + options.people)
+        cases = synthetic_cases(people, yaws, options.noise)
+        return People(f"Synthetic people, seeds {people[0]} to {people[-1]}", cases, {})
+    scans = find_scans(options.scans, ScanFrame(options.unit, options.up, options.yaw))
+    for name, reason in scans.unusable.items():
+        print(f"skipped {name}: {reason}")
+    seeds = sorted(scans.files) if options.all_scans else scans.test_seeds()
+    if not seeds:
+        raise ValueError(
+            f"None of the {len(scans.files)} scans in {options.scans} is kept for testing: add --all-scans."
+        )
+    if options.all_scans:
+        print("Some of these scans may have been trained on: these people may not be unseen.")
+    unusable = dict(scans.unusable)
+    kind = "all" if options.all_scans else "those kept for testing"
+    cases = scan_cases(scans, seeds, yaws, options.noise, unusable)
+    return People(f"Scans of {options.scans}, {kind}", cases, unusable)
+
+
+def measure(entries: list[Entry], people: People, options: argparse.Namespace) -> tuple[About, list[Score]]:
+    """Evaluate with the settings that the options name; error maps are written on the way."""
     maps = None if options.maps is None else ErrorMaps(options.maps, options.worst)
-    scores = evaluate(entries, cases, options.resolution, options.device, None if maps is None else maps.add)
+    observe = None if maps is None else maps.add
+    scores = evaluate(entries, people.cases, options.resolution, options.device, observe)
     if maps is not None:
         maps.finish()
-    return About(people, yaws, options.noise, options.resolution, unusable), scores
+    about = About(people.text, _yaws(options.yaws), options.noise, options.resolution, people.unusable)
+    return about, scores
 
 
 def report(about: About, scores: list[Score], path: Path | None) -> None:
@@ -94,7 +129,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     check_options(options)
     earlier = [read_report(Path(name)) for name in options.weights if name.endswith(".json")]
     entries = load_entries([name for name in options.weights if not name.endswith(".json")])
-    reports = [*earlier, measure(entries, options)] if entries else earlier
+    reports = [*earlier, measure(entries, choose_people(options), options)] if entries else earlier
     about = reports[0][0]
     if any(other != about for other, _ in reports):
         raise ValueError("These figures are of other people, pictures or resolutions: make a table of each.")
@@ -106,28 +141,3 @@ def _yaws(text: str) -> list[float]:
         return [float(yaw) for yaw in text.split(",")]
     except ValueError:
         raise ValueError(f"The yaws {text!r} are no degrees: give them as 0,120,240.") from None
-
-
-def _cases(
-    options: argparse.Namespace, yaws: list[float], unusable: dict[str, str]
-) -> tuple[str, Iterator[Case]]:
-    """Who is photographed, in words, and the cases; unusable scans are added to `unusable` as they appear."""
-    if options.scans is None:
-        if options.seed_from < TEST_SEEDS:
-            print(f"Seeds below {TEST_SEEDS} may have been trained on: these people may not be unseen.")
-        people = range(options.seed_from, options.seed_from + options.people)
-        cases = synthetic_cases(people, yaws, options.noise)
-        return f"Synthetic people, seeds {people[0]} to {people[-1]}", cases
-    scans = find_scans(options.scans, ScanFrame(options.unit, options.up, options.yaw))
-    for name, reason in scans.unusable.items():
-        print(f"skipped {name}: {reason}")
-    unusable.update(scans.unusable)
-    seeds = sorted(scans.files) if options.all_scans else scans.test_seeds()
-    if not seeds:
-        raise ValueError(
-            f"None of the {len(scans.files)} scans in {options.scans} is kept for testing: add --all-scans."
-        )
-    kind = "all" if options.all_scans else "those kept for testing"
-    if options.all_scans:
-        print("Some of these scans may have been trained on: these people may not be unseen.")
-    return f"Scans of {options.scans}, {kind}", scan_cases(scans, seeds, yaws, options.noise, unusable)

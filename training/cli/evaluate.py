@@ -18,8 +18,7 @@ from ..error_maps import ErrorMaps
 from ..evaluate import COARSE, Entry, Score, evaluate, load_entries, quick_figures
 from ..pool import TEST_SEEDS
 from ..report import About, read_report, table, write_report
-from ..scans import ScanFrame, find_scans
-from ..scans.frame import UNITS
+from .scans import add_scan_options, chosen_scans
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[Any]
@@ -44,11 +43,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--people", type=int, default=12)
     parser.add_argument("--yaws", default="0,120,240", help="degrees that each is seen from, 0 the front")
     parser.add_argument("--seed-from", type=int, default=TEST_SEEDS, help="seed of the first person")
-    parser.add_argument("--scans", type=Path, metavar="DIR", help="the scans that `pool` keeps for testing")
-    parser.add_argument("--all-scans", action="store_true", help="also those that `pool` trains on")
-    parser.add_argument("--unit", choices=["auto", *UNITS], default="auto", help="of the scans")
-    parser.add_argument("--up", choices=["auto", "y", "z"], default="auto", help="axis of the scans")
-    parser.add_argument("--yaw", type=float, default=0, help="degrees that turn the scans to face the viewer")
+    add_scan_options(parser)
+    parser.add_argument("--all-scans", action="store_true", help="not only those kept for testing")
     parser.add_argument("--noise", action="store_true", help="pictures with the faults of cameras")
     parser.add_argument("--resolution", type=int, default=256)
     parser.add_argument("--device", choices=DEVICES, default="auto")
@@ -85,9 +81,7 @@ def choose_people(options: argparse.Namespace) -> People:
         people = range(options.seed_from, options.seed_from + options.people)
         cases = synthetic_cases(people, yaws, options.noise)
         return People(f"Synthetic people, seeds {people[0]} to {people[-1]}", cases, {})
-    scans = find_scans(options.scans, ScanFrame(options.unit, options.up, options.yaw))
-    for name, reason in scans.unusable.items():
-        print(f"skipped {name}: {reason}")
+    scans = chosen_scans(options)
     seeds = sorted(scans.files) if options.all_scans else scans.test_seeds()
     if not seeds:
         raise ValueError(

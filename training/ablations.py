@@ -46,7 +46,7 @@ class Ablation:
     def __str__(self) -> str:
         people = len(list_pool(self.pool / "train"))
         lines = [
-            f"{len(self.presets)} presets to train on {people} people, {self.minutes:g} minutes each, "
+            f"Trained on {people} people, {self.minutes:g} minutes each, "
             f"{self.minutes * len(self.presets):g} in all:"
         ]
         for preset in self.presets:

@@ -79,7 +79,8 @@ def error_map(label: str, case: Case, predicted: Mesh, figures: MeshMetrics) -> 
 class ErrorMaps:
     """Error maps of an evaluation as PNG files in `folder`, a folder a row.
 
-    keep: how many of the worst, of the middle and of the best by P2S stay in each row; None: all.
+    keep: how many of the worst, of the middle and of the best by Chamfer stay in each row; None: all. By P2S
+    the best of three was a torso without legs: 1.9 cm, and a completeness of 13.6 cm.
     """
 
     folder: Path
@@ -99,7 +100,7 @@ class ErrorMaps:
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
-        self.drawn.setdefault(label, []).append((figures.p2s, path))
+        self.drawn.setdefault(label, []).append((figures.chamfer, path))
 
     def finish(self) -> None:
         """Name what is kept by its rank, from `1 worst`, and remove the rest of what was drawn."""

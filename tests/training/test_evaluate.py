@@ -304,8 +304,8 @@ def test_the_worst_middle_and_best_maps_stay(
     true = case()
     monkeypatch.setattr(error_maps, "error_map", lambda *_: np.full((20, 30, 3), 7, np.uint8))
     maps = ErrorMaps(tmp_path, keep=1)
-    for k, p2s in enumerate([2.0, 5.0, 1.0, 3.0]):
-        maps.add("w: x", replace(true, name=f"case {k}"), true.true, replace(figures, p2s=p2s))
+    for k, chamfer in enumerate([2.0, 5.0, 1.0, 3.0]):
+        maps.add("w: x", replace(true, name=f"case {k}"), true.true, replace(figures, chamfer=chamfer))
     maps.finish()
     names = sorted(path.name for path in (tmp_path / "w_ x").iterdir())
     assert names == ["best 1 case 2.png", "middle 1 case 3.png", "worst 1 case 1.png"]

@@ -314,3 +314,4 @@ def test_the_worst_middle_and_best_maps_stay(
     assert list(chosen_ranks(7, 2).values()).count("middle 1") == 1
     assert sorted(chosen_ranks(9, 2)) == [0, 1, 3, 4, 7, 8]
     assert main(["evaluate", "compact", "--worst", "2"]) == 1
+    assert main(["evaluate", "compact", "--json", str(tmp_path / "figures.txt")]) == 1

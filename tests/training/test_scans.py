@@ -231,6 +231,9 @@ def test_folders_become_subjects_with_lasting_seeds(tmp_path: Path) -> None:
     assert person.description["file"] == "mesh.obj"
     with pytest.raises(UnusableScan, match=r"^three\.obj: "):
         scans.person(seeds["three.obj"])
+    (tmp_path / "set" / "two" / "mesh.obj").unlink()  # as where a disk is taken away
+    with pytest.raises(UnusableScan, match=r"^set/two: .*No such file"):
+        scans.person(seeds["set/two"])
     assert scan_seed("rp_alvin_posed_004") == 698195
     kept = sum(scan_seed(f"subject {k}") >= TEST_FROM for k in range(1000))
     assert 70 < kept < 130

@@ -60,6 +60,8 @@ def check_options(options: argparse.Namespace) -> None:
         raise ValueError("Evaluation needs at least one person, and a first seed of 0 or more.")
     if options.worst is not None and (options.maps is None or options.worst < 1):
         raise ValueError("--worst chooses among error maps: give it 1 or more, and --maps a folder.")
+    if options.json is not None and (options.json.suffix != ".json" or options.json.is_dir()):
+        raise ValueError(f"{options.json} cannot hold the figures: name a file that ends in .json.")
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class ScanFolder:
         """The scan with this seed. Raises UnusableScan, which names it."""
         try:
             person = read_scan(self.files[seed], seed, self.frame)
-        except UnusableScan as error:
+        except (UnusableScan, OSError) as error:
             raise UnusableScan(f"{self.names[seed]}: {error}") from error
         return replace(person, description={"scan": self.names[seed], **person.description})
 

@@ -3,18 +3,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.nn import functional
 
 from engine.errors import EngineError
@@ -23,73 +20,95 @@ from engine.photo import from_pixels
 from engine.pipeline import Reconstruction, in_camera_space, reconstruct
 from engine.settings import Settings
 from engine.space import Crop
-from engine.weights import DEFAULT_WEIGHTS, LoadedWeights, load_weights
+from engine.weights import DEFAULT_WEIGHTS, LoadedWeights, find_weights, load_weights
+from engine.weights.files import build_empty
 
-from .backgrounds import cast_shadow, photographic_background
-from .batches import Views, batches
-from .camera_noise import degrade
-from .humans import make_person
-from .metrics import NEAR, SAMPLES, VOLUME_SAMPLES, Mesh, MeshMetrics, compare, one_part
+from .batches import Batch, Views, batches
+from .cases import Case
+from .metrics import Mesh, MeshMetrics, compare, one_part
 from .pool import list_pool
-from .render import Camera, camera_vertices, random_light, render
 from .stages import frozen_maps, point_iou
 
-SIZE = 1024  # pixels a side of the photographs: what the finest network input asks for
-EXTENT = 1.7  # of the picture's 2 camera units: the person's larger extent
+COARSE = ":coarse"
+"""After a file's name: its coarse level alone, as if it had no other."""
 
 
 @dataclass(frozen=True)
-class Case:
-    """A photograph with its truth. picture (S, S, 3) uint8 sRGB; true: metres, the middle of the picture
-    at x = y = 0; span: metres that the picture's side measures; stature: metres; name: for reports.
+class Entry:
+    """What is measured in one row: a file's network under the label of its row."""
+
+    label: str
+    weights: LoadedWeights
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one case: the figures and the scale error, |log| of the metres given the true stature over the true
+    metres; or the code of the error that came instead, and neither.
     """
 
-    name: str
-    picture: NDArray[np.uint8]
-    true: Mesh
-    span: float
-    stature: float
+    case: str
+    figures: MeshMetrics | None = None
+    scale_error: float | None = None
+    failure: str | None = None
 
 
 @dataclass(frozen=True)
 class Score:
-    """Of one weights file: figures of each reconstruction, its scale error |log| of metres given the true
-    stature over true metres, and how often each error code came instead.
-    """
+    """One row. weights: its label; sha256: of the file; outcomes: in the order of the cases."""
 
     weights: str
-    figures: list[MeshMetrics]
-    scale_errors: list[float]
-    failures: Counter[str]
+    sha256: str
+    outcomes: list[Outcome]
+
+    @property
+    def figures(self) -> list[MeshMetrics]:
+        """Of the cases that were reconstructed."""
+        return [outcome.figures for outcome in self.outcomes if outcome.figures is not None]
+
+    @property
+    def scale_errors(self) -> list[float]:
+        """Of the same cases."""
+        return [outcome.scale_error for outcome in self.outcomes if outcome.scale_error is not None]
+
+    @property
+    def failures(self) -> Counter[str]:
+        """How often each error code came instead."""
+        return Counter(outcome.failure for outcome in self.outcomes if outcome.failure is not None)
 
 
-def synthetic_cases(
-    seeds: Iterable[int], yaws: Sequence[float], noise: bool, size: int = SIZE
-) -> Iterator[Case]:
-    """A photograph of each person of `seeds` (see pool.TEST_SEEDS) from each of `yaws` (degrees, 0 from the
-    front), over a generated background; noise: with the faults of cameras. Deterministic.
+def load_entries(names: Sequence[str]) -> list[Entry]:
+    """The weights files of `names`, paths or names of the registry, each with or without COARSE behind it.
+
+    A row's label is the file's name, or all that was given where two files have the same name. Raises
+    EngineError bad_weights; ValueError where a coarse level is asked of weights that have no other.
     """
-    for seed in seeds:
-        person = make_person(seed)
-        extent = float((person.vertices.amax(0) - person.vertices.amin(0)).max())
-        for yaw in yaws:
-            rng = np.random.default_rng([seed, 5, round(yaw) % 360])
-            camera = Camera(math.radians(yaw), EXTENT / extent, (0.0, 0.0))
-            view = render(person, camera, size, random_light(rng))
-            mask, colour = np.asarray(view.mask), np.asarray(view.colour.permute(1, 2, 0))
-            cover = mask[0][..., None]
-            background = cast_shadow(rng, photographic_background(rng, size, size), mask[0])
-            picture = (colour * cover + background * (1 - cover)).astype(np.float32)
-            if noise:
-                picture = degrade(rng, picture)
-            vertices = camera_vertices(person, camera.yaw, camera.scale, camera.shift) / camera.scale
-            yield Case(
-                f"person {seed} from {yaw:g} degrees",
-                (picture * 255).round().clip(0, 255).astype(np.uint8),
-                Mesh(vertices, person.faces, person.part),
-                2 / camera.scale,
-                person.stature,
-            )
+    loaded: dict[Path, LoadedWeights] = {}
+    labels, chosen = [], []
+    for name in names:
+        path = find_weights(name.removesuffix(COARSE))
+        if path not in loaded:
+            loaded[path] = load_weights(path)
+        weights, suffix = loaded[path], ""
+        if name.endswith(COARSE):
+            weights, suffix = coarse_alone(weights), COARSE
+        labels.append(path.name + suffix)
+        chosen.append(weights)
+    return [
+        Entry(label if labels.count(label) == 1 else name, weights)
+        for label, name, weights in zip(labels, names, chosen, strict=True)
+    ]
+
+
+def coarse_alone(weights: LoadedWeights) -> LoadedWeights:
+    """The coarse level of a network of two, with its normal nets, sharing their parameters. Raises ValueError
+    for a network of one level."""
+    if weights.preset.fine is None:
+        raise ValueError(f"The preset {weights.preset.name} is a coarse level alone: leave {COARSE} out.")
+    preset = replace(weights.preset, name=weights.preset.name + COARSE, fine_size=0, fine=None)
+    network = build_empty(preset)
+    network.netG = weights.network.netG
+    return replace(weights, preset=preset, network=network.eval())
 
 
 def predicted_mesh(result: Reconstruction, case: Case) -> tuple[Mesh, float]:
@@ -106,91 +125,44 @@ def predicted_mesh(result: Reconstruction, case: Case) -> tuple[Mesh, float]:
     return mesh, abs(math.log(given / unit))
 
 
-def evaluate(paths: Sequence[Path], cases: Iterable[Case], resolution: int, device: str) -> list[Score]:
-    """Reconstruct every case with every weights file, the engine's own settings but for the resolution and
-    the true stature. A case that the engine refuses is counted, and the other figures leave it out.
+def evaluate(
+    entries: Sequence[Entry],
+    cases: Iterable[Case],
+    resolution: int,
+    device: str,
+    observe: Callable[[str, Case, Mesh, MeshMetrics], None] | None = None,
+) -> list[Score]:
+    """Reconstruct every case with every entry, the engine's own settings but for the resolution and the true
+    stature. A case that the engine refuses is counted, and the other figures leave it out.
 
-    Weights without a silhouette are guided by the embedded ones. Prints a line a reconstruction. Raises
+    Weights without a silhouette are guided by the embedded ones. Prints a line a reconstruction. observe: is
+    shown each row's label with the case, the predicted mesh (`predicted_mesh`) and its figures. Raises
     EngineError bad_weights, bad_settings.
     """
-    loaded = [load_weights(path) for path in paths]
     guide: LoadedWeights | None = None
-    if not all(weights.preset.has_mask for weights in loaded):
+    if not all(entry.weights.preset.has_mask for entry in entries):
         guide = load_weights(DEFAULT_WEIGHTS)
-    scores = [Score(path.name, [], [], Counter()) for path in paths]
+    scores = [Score(entry.label, entry.weights.sha256, []) for entry in entries]
     for case in cases:
         photo = from_pixels(case.picture)
         settings = Settings(resolution=resolution, height=case.stature, colour="none", device=device)
-        for weights, score in zip(loaded, scores, strict=True):
-            own = weights if guide is None or weights.preset.has_mask else guide
+        for entry, score in zip(entries, scores, strict=True):
+            own = entry.weights if guide is None or entry.weights.preset.has_mask else guide
             try:
-                result = reconstruct(photo, weights, own, settings, lambda *_: None)
+                result = reconstruct(photo, entry.weights, own, settings, lambda *_: None)
             except EngineError as error:
                 if error.code == "bad_settings":
                     raise
-                score.failures[error.code] += 1
-                print(f"{score.weights}, {case.name}: {error.code}", flush=True)
+                score.outcomes.append(Outcome(case.name, failure=error.code))
+                print(f"{entry.label}, {case.name}: {error.code}", flush=True)
                 continue
             mesh, scale_error = predicted_mesh(result, case)
             figures = compare(mesh, case.true)
-            score.figures.append(figures)
-            score.scale_errors.append(scale_error)
-            print(f"{score.weights}, {case.name}: P2S {figures.p2s:.2f} cm", flush=True)
+            score.outcomes.append(Outcome(case.name, figures, scale_error))
+            print(f"{entry.label}, {case.name}: P2S {figures.p2s:.2f} cm", flush=True)
+            if observe is not None:
+                observe(entry.label, case, mesh, figures)
     return scores
-
-
-COLUMNS = {
-    "p2s": "P2S cm",
-    "completeness": "Completeness cm",
-    "chamfer": "Chamfer cm",
-    "f_score": "F-score %",
-    "normal": "Normal",
-    "degrees": "Normal angle deg",
-    "silhouette_iou": "Silhouette IoU",
-    "side_iou": "Side IoU",
-    "volume_iou": "Volume IoU",
-    "components": "Components",
-    "z_offset": "z offset cm (mean of sizes)",
-    "z_p2s": "P2S z cm",
-    "z_completeness": "Completeness z cm",
-    "z_chamfer": "Chamfer z cm",
-    "z_f_score": "F-score z %",
-}
-
-
-def table(scores: Sequence[Score]) -> str:
-    """The scores as a Markdown table, means over the reconstructions of each row, under what they mean."""
-    names = [field.name for field in dataclasses.fields(MeshMetrics)]
-    heads = ["Weights", "Reconstructed", "Failed", *(COLUMNS[name] for name in names), "Scale error %"]
-    rows = []
-    for score in scores:
-        count = len(score.figures)
-        why = ", ".join(f"{code} {times}" for code, times in sorted(score.failures.items()))
-        row = [score.weights, str(count), why or "0"]
-        for name in names:
-            values = np.array([getattr(figures, name) for figures in score.figures], float)
-            values = np.abs(values) if name == "z_offset" else values
-            row.append(_mean(values))
-        row.append(_mean(100 * np.expm1(score.scale_errors)))
-        rows.append(row)
-    lines = ["| " + " | ".join(row) + " |" for row in (heads, ["---"] * len(heads), *rows)]
-    return "\n".join([
-        f"P2S: from {SAMPLES:,} area-weighted samples of the prediction to the true surface. Completeness:",
-        f"from {SAMPLES:,} of the truth to the predicted surface. Chamfer: the mean of the two. F-score at",
-        f"{100 * NEAR:g} cm.",
-        "Normal: squared L2, mean over all pixels of 512 x 512 at yaw 0, 90, 180, 270; the angle where both",
-        "are. Silhouette at yaw 0, side at yaw 90, yaw 0 being the photograph's view. Volume: "
-        f"{VOLUME_SAMPLES:,} samples.",
-        "Depth: area-weighted medians aligned; columns with z: by the mean signed depth offset instead.",
-        "Metres: the truth's. Scale error: of the metres the engine gives when told the true stature.",
-        "Means over the reconstructed pictures alone: compare rows with the same failures.",
-        "",
-        *lines,
-    ])  # fmt: skip
-
-
-def _mean(values: NDArray[Any]) -> str:
-    return f"{np.nanmean(values):.4g}" if np.isfinite(values).any() else "-"
 
 
 @torch.inference_mode()
@@ -204,7 +176,7 @@ def quick_figures(network: PIFuHD, pool: Path, views: int = 100, seed: int = 7) 
     coarse_iou, fine_iou: intersection over union of inside points among the labelled ones near the surface
     (sigma 5 cm and 3 cm, 1 in 17 uniform), each level on its own.
     """
-    preset = network.preset
+    preset, device = network.preset, next(network.parameters()).device
     sums: dict[str, list[float]] = {}
 
     def note(key: str, value: torch.Tensor) -> None:
@@ -213,7 +185,8 @@ def quick_figures(network: PIFuHD, pool: Path, views: int = 100, seed: int = 7) 
     for level in (0, 1) if preset.fine is not None else (0,):
         size = preset.fine_size or preset.coarse_size
         source = batches(Views(pool, size, level, 4000, False, seed), 1, 0)
-        for item in itertools.islice(source, views):
+        for batch in itertools.islice(source, views):
+            item = Batch(**{name: value.to(device) for name, value in vars(batch).items()})
             image = functional.interpolate(item.image, size=(preset.coarse_size,) * 2, mode="area")
             maps = frozen_maps(network, image)
             if maps is not None and level == 0:

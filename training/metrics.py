@@ -104,16 +104,13 @@ def compare(predicted: Mesh, true: Mesh, seed: int = 0) -> MeshMetrics:
     Surface of one part of the truth inside another (the body under its clothes) is neither sampled nor a
     target: no photograph shows it and no prediction is asked for it.
     """
-    target = outer_surface(true)
-    depth = _median_depth(target)
-    true, target = true.moved(-depth), target.moved(-depth)
-    predicted = predicted.moved(-_median_depth(predicted))
+    predicted, true, target = aligned(predicted, true)
     p2s, completeness, f_score = _surface_figures(predicted, target, seed)
-    scale, middle = _framing(true)
+    scale, middle = framing(true)
     errors, angles, ious = [], [], []
     for yaw in YAWS:
-        ours, seen = _normal_map(predicted, yaw, scale, middle)
-        theirs, there = _normal_map(true, yaw, scale, middle)
+        ours, seen = normal_map(predicted, yaw, scale, middle)
+        theirs, there = normal_map(true, yaw, scale, middle)
         squared = ((ours - theirs) ** 2).sum(1)
         both = seen & there
         errors.append(float(squared.mean()))
@@ -139,6 +136,13 @@ def compare(predicted: Mesh, true: Mesh, seed: int = 0) -> MeshMetrics:
         z_chamfer=(z_p2s + z_completeness) / 2,
         z_f_score=z_f_score,
     )
+
+
+def aligned(predicted: Mesh, true: Mesh) -> tuple[Mesh, Mesh, Mesh]:
+    """Both with the area-weighted median depth of their outer surface at 0; and the truth's outer surface."""
+    target = outer_surface(true)
+    depth = _median_depth(target)
+    return predicted.moved(-_median_depth(predicted)), true.moved(-depth), target.moved(-depth)
 
 
 def outer_surface(mesh: Mesh) -> Mesh:
@@ -186,7 +190,7 @@ def _surface_figures(predicted: Mesh, target: Mesh, seed: int) -> tuple[float, f
     return 100 * float(to_true.mean()), 100 * float(to_predicted.mean()), f_score
 
 
-def _framing(true: Mesh) -> tuple[float, Tensor]:
+def framing(true: Mesh) -> tuple[float, Tensor]:
     """Frame units a metre and the point in the frame's middle. The height fills 91 %, or, of people who are
     wider than tall, the larger extent.
     """
@@ -195,16 +199,17 @@ def _framing(true: Mesh) -> tuple[float, Tensor]:
     return 2 * FILL / float((high - low).amax()), (low + high) / 2
 
 
-def _pixels(mesh: Mesh, yaw: int, scale: float, middle: Tensor) -> tuple[Tensor, Tensor]:
-    """Vertices (V, 3) in the frame's pixel space after a turn about +y, and the turn (3, 3)."""
+def frame_pixels(mesh: Mesh, yaw: int, scale: float, middle: Tensor) -> tuple[Tensor, Tensor]:
+    """Vertices (V, 3) in the frame's pixel space after a turn of yaw degrees about +y, and the turn (3, 3).
+    scale, middle: of `framing`."""
     cosine, sine = round(math.cos(math.radians(yaw))), round(math.sin(math.radians(yaw)))
     turn = mesh.vertices.new_tensor([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
     return to_pixels((mesh.vertices - middle) @ turn.T * scale, FRAME), turn
 
 
-def _normal_map(mesh: Mesh, yaw: int, scale: float, middle: Tensor) -> tuple[Tensor, Tensor]:
+def normal_map(mesh: Mesh, yaw: int, scale: float, middle: Tensor) -> tuple[Tensor, Tensor]:
     """(pixels, 3) unit normals, zero where nothing is hit, and (pixels,) bool, where something is."""
-    pixels, turn = _pixels(mesh, yaw, scale, middle)
+    pixels, turn = frame_pixels(mesh, yaw, scale, middle)
     front = rasterise(pixels, mesh.faces, FRAME, FRAME)[0]
     index, corners, weights = barycentric(pixels, mesh.faces, front)
     normals = vertex_normals(mesh.vertices, mesh.faces) @ turn.T
@@ -218,7 +223,7 @@ def _depth_offset(predicted: Mesh, true: Mesh, scale: float, middle: Tensor) -> 
     """Metres from the prediction's depth to the truth's, mean over the pixels that both cover at yaw 0."""
     depths = []
     for mesh in (predicted, true):
-        pixels, _ = _pixels(mesh, 0, scale, middle)
+        pixels, _ = frame_pixels(mesh, 0, scale, middle)
         total = pixels.new_zeros(FRAME * FRAME)
         for winner in rasterise(pixels, mesh.faces, FRAME, FRAME):
             index, corners, weights = barycentric(pixels, mesh.faces, winner)

@@ -3,13 +3,14 @@
 
 `pifuhd` has the published sizes (PIFuHD, supplement A). `compact` has the same structure at half the picture
 sizes with narrow layers, sized to train and run on a laptop's CPU; its two normal nets share a trunk and give
-a silhouette.
+a silhouette. Each has its ablations, to be measured against it: `pifu` (the coarse level alone, RGB only) and
+`no-normals` (both levels, without normals).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final, Literal, TypeAlias
 
 MLPNorm: TypeAlias = Literal["none", "group", "batch"]
@@ -201,6 +202,18 @@ _COMPACT = Preset(
     ),
 )  # fmt: skip
 
+
+
+def _without_normals(level: Level) -> Level:
+    """The same level for an encoder that sees the picture alone."""
+    return replace(level, encoder=replace(level.encoder, in_channels=3))
+
+
+_COMPACT_NO_NORMALS = replace(
+    _COMPACT, name="compact-no-normals", normals=None, coarse=_without_normals(_COMPACT.coarse),
+    fine=None if _COMPACT.fine is None else _without_normals(_COMPACT.fine),
+)  # fmt: skip
+
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
@@ -208,5 +221,7 @@ PRESETS: dict[str, Preset] = {
         _COMPACT,
         _published("pifu", 3, False),
         _published("pifuhd-no-normals", 3, True),
+        replace(_COMPACT_NO_NORMALS, name="compact-pifu", fine_size=0, fine=None),
+        _COMPACT_NO_NORMALS,
     )
 }

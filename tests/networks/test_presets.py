@@ -34,13 +34,31 @@ def test_every_preset_survives_json(preset: Preset) -> None:
 
 
 def test_the_presets_are_the_documented_ones() -> None:
-    assert list(PRESETS) == ["pifuhd", "compact", "pifu", "pifuhd-no-normals"]
+    assert list(PRESETS) == [
+        "pifuhd", "compact", "pifu", "pifuhd-no-normals", "compact-pifu", "compact-no-normals"
+    ]  # fmt: skip
     assert {name: (p.coarse_size, p.fine_size) for name, p in PRESETS.items()} == {
         "pifuhd": (512, 1024),
         "compact": (256, 512),
         "pifu": (512, 0),
         "pifuhd-no-normals": (512, 1024),
+        "compact-pifu": (256, 0),
+        "compact-no-normals": (256, 512),
     }
+
+
+@pytest.mark.parametrize("name", ["pifuhd", "compact"])
+def test_the_ablations_differ_from_their_preset_in_nothing_but_what_they_leave_out(name: str) -> None:
+    whole, bare = PRESETS[name], PRESETS[f"{name}-no-normals"]
+    single = PRESETS["pifu" if name == "pifuhd" else "compact-pifu"]
+    assert bare.normals is None
+    levels = [(bare.coarse, whole.coarse), (bare.fine, whole.fine), (single.coarse, whole.coarse)]
+    for level, original in levels:
+        assert level is not None
+        assert original is not None
+        assert (level.encoder.in_channels, original.encoder.in_channels) == (3, 9)
+        assert replace(level, encoder=replace(level.encoder, in_channels=9)) == original
+    assert replace(bare, name=single.name, fine=None, fine_size=0) == single
 
 
 @pytest.mark.parametrize(
@@ -87,4 +105,4 @@ def test_presets_can_be_read_without_torch() -> None:
     code = "import sys, engine.weights; assert 'torch' not in sys.modules; print(len(engine.weights.PRESETS))"
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
-    assert (done.returncode, done.stdout.strip()) == (0, "4"), done.stderr
+    assert (done.returncode, done.stdout.strip()) == (0, "6"), done.stderr

@@ -122,3 +122,47 @@ def test_meshes_that_hold_no_surface_are_refused() -> None:
         one_part(corners, face[:0])
     with pytest.raises(ValueError, match="not finite"):
         one_part(corners * torch.inf, face)
+
+
+def slab(thickness: float, low: float) -> Mesh:
+    """A level plate of 1 x 1 m whose underside is at y = low, as near to a plane as a closed mesh comes."""
+    return mesh(box((-0.5, low, -0.5), (0.5, low + thickness, 0.5)))
+
+
+@pytest.mark.parametrize("thickness, shift", [(0.004, 0.012), (0.01, 0.05), (0.1, 0.15)])
+def test_a_slab_shifted_along_its_normal_has_exactly_known_figures(thickness: float, shift: float) -> None:
+    """Shifted by more than its thickness, so that every point at height h above the other plate's near side,
+    h from shift - thickness on its near side to shift on its far one, is h away from that side: the mean is
+    shift - thickness / 2, and the narrow sides, which h runs along evenly, do not change it.
+    """
+    result = compare(slab(thickness, shift), slab(thickness, 0.0))
+    known = 100 * (shift - thickness / 2)
+    error = 100 * thickness / 2 / math.sqrt(10_000)  # of the mean of so many samples, at most
+    for distance in (result.p2s, result.completeness, result.chamfer, result.z_p2s, result.z_completeness):
+        assert distance == pytest.approx(known, abs=5 * error)
+    # within 1 cm: all of the near side where it is, none of the far one; of the narrow sides the share below
+    below = min(max((0.01 - (shift - thickness)) / thickness, 0), 1)
+    share = ((shift - thickness < 0.01) + 4 * thickness * below) / (2 + 4 * thickness)
+    assert result.f_score == pytest.approx(100 * share, abs=2.5 if share else 0)
+    assert result.volume_iou == result.silhouette_iou == result.side_iou == 0
+    assert math.isnan(result.degrees)
+    assert result.z_offset == 0
+    assert result.components == 1
+
+
+def test_normals_of_a_slab_that_misses_the_other_count_once_for_each() -> None:
+    """From all four sides two rectangles that do not overlap, each of squared length 1, and nothing else."""
+    result = compare(slab(0.1, 0.15), slab(0.1, 0.0))
+    assert result.normal == pytest.approx(2 * 0.91 * (0.91 * 0.1), rel=0.02)
+    half = compare(slab(0.1, 0.05), slab(0.1, 0.0))
+    # half of each sticks out; where they overlap the normals are the same but for the rounded edges
+    assert half.silhouette_iou == pytest.approx(1 / 3, abs=0.01)
+    assert half.volume_iou == pytest.approx(1 / 3, abs=0.03)
+
+
+def test_a_plane_shifted_in_depth_is_where_it_was() -> None:
+    plate = mesh(box((-0.5, -0.5, 0.0), (0.5, 0.5, 0.01)))
+    result = compare(plate.moved(0.37), plate)
+    assert result.p2s == pytest.approx(0, abs=1e-4)
+    assert result.f_score == 100
+    assert result.volume_iou > 0.999

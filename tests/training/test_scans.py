@@ -16,7 +16,7 @@ import torch
 from tests.tiny import SMALL_POOL
 from tests.training.shapes import Shape, box, sphere
 from training.humans import Person
-from training.occupancy import inside
+from training.occupancy import inside, winding
 from training.pool import build_pool, read_person
 from training.scans import ScanFrame, UnusableScan, find_scans, read_scan
 from training.scans.folder import TEST_FROM, scan_seed
@@ -231,6 +231,9 @@ def test_folders_become_subjects_with_lasting_seeds(tmp_path: Path) -> None:
     assert person.description["file"] == "mesh.obj"
     with pytest.raises(UnusableScan, match=r"^three\.obj: "):
         scans.person(seeds["three.obj"])
+    (tmp_path / "set" / "two" / "mesh.obj").unlink()  # as where a disk is taken away
+    with pytest.raises(UnusableScan, match=r"^set/two: .*No such file"):
+        scans.person(seeds["set/two"])
     assert scan_seed("rp_alvin_posed_004") == 698195
     kept = sum(scan_seed(f"subject {k}") >= TEST_FROM for k in range(1000))
     assert 70 < kept < 130
@@ -256,3 +259,61 @@ def test_a_pool_is_made_of_scans_and_skips_the_unusable(
     assert view["mask"].max() == 255
     assert 0 < view["labels"].mean() < 1
     assert json.loads(file.with_suffix(".json").read_text())["scan"] == "good"
+
+
+def test_units_of_their_own_are_given_as_a_number(tmp_path: Path) -> None:
+    vertices, faces = body()
+    path = write_obj(tmp_path / "a.obj", vertices / 1.75 * 3.5, faces)
+    with pytest.raises(UnusableScan, match=r"height of 3\.5 is no person's in m, cm or mm"):
+        read_scan(path, 0, AUTO)
+    person = read_scan(path, 0, ScanFrame(unit="0.5"))
+    assert person.stature == pytest.approx(1.75, abs=1e-4)
+    assert person.description["unit"] == "0.5, given"
+    for wrong in ("inch", "-1", "nan", "0"):
+        with pytest.raises(ValueError, match="give m, cm, mm, auto, or its metres"):
+            ScanFrame(unit=wrong)
+
+
+@pytest.mark.parametrize("fault", ["fin", "flipped", "twice", "touching", "split"])
+def test_surfaces_that_are_not_manifold_are_mended_or_told(tmp_path: Path, fault: str) -> None:
+    vertices, faces = body()
+    if fault == "fin":  # a triangle that stands out from an edge of the head
+        tip = vertices[faces[40, 0]] + (0.01, 0, 0.01)
+        faces = np.concatenate([faces, [[*faces[40, :2], len(vertices)]]])
+        vertices = np.concatenate([vertices, tip[None]])
+    elif fault == "flipped":  # wound against its neighbours, on the head, where faces are small
+        faces = faces.copy()
+        faces[40] = faces[40, ::-1]
+    elif fault == "twice":
+        faces = np.concatenate([faces, faces[:30]])
+    elif fault == "touching":  # a box that shares an edge with the trunk: four faces meet in it
+        other = box((0.2, 0.8, 0.1), (0.3, 1.5, 0.2))
+        faces = np.concatenate([faces, other[1] + len(vertices)])
+        vertices = np.concatenate([vertices, other[0]])
+    else:  # every corner a vertex of its own, unwelded
+        vertices, faces = vertices[faces].reshape(-1, 3), np.arange(faces.size).reshape(-1, 3)
+    person = read_scan(write_obj(tmp_path / "a.obj", vertices, faces), 0, AUTO)
+    edges = torch.cat([person.faces[:, [0, 1]], person.faces[:, [1, 2]], person.faces[:, [2, 0]]])
+    count = len(person.vertices)
+    there = torch.bincount(edges[:, 0] * count + edges[:, 1], minlength=count * count)
+    back = torch.bincount(edges[:, 1] * count + edges[:, 0], minlength=count * count)
+    assert torch.equal(there, back)
+    low, high = person.vertices.amin(0), person.vertices.amax(0)
+    points = low + torch.rand(2000, 3, generator=torch.Generator().manual_seed(0)) * (high - low)
+    found = winding(points, person.vertices, person.faces, person.part)
+    assert 0 <= int(found.min()) <= int(found.max()) <= 1
+    assert person.stature == pytest.approx(1.75, abs=1e-4)
+
+
+def test_a_glb_whose_picture_only_an_extension_reads_is_used_and_told(tmp_path: Path) -> None:
+    vertices, faces = body()
+    path = write_glb(tmp_path / "a.glb", vertices, faces, (204, 0, 0))
+    data = path.read_bytes()
+    changed = data.replace(b'"textures": [{"source": 0}]', b'"textures": [{"extens":0}]')
+    assert len(changed) == len(data) - 1
+    size = struct.unpack_from("<I", data, 12)[0]
+    changed = changed[: 20 + size - 1] + b" " + changed[20 + size - 1 :]
+    path.write_bytes(changed)
+    person = read_scan(path, 0, AUTO)
+    assert_is_the_body(person)
+    assert person.description["notes"] == ["a texture is missing: grey"]

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..pool import TEST_SEEDS, PoolFormat, build_pool
-from ..scans import ScanFrame, find_scans
-from ..scans.frame import UNITS
+from .scans import add_scan_options, chosen_scans
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[Any]
@@ -23,10 +22,7 @@ def add_commands(commands: Commands) -> None:
     pool.add_argument("--test-people", type=int, default=12)
     pool.add_argument("--workers", type=int, default=2)
     pool.add_argument("--minutes", type=float, help="stop after this time; what is made stays")
-    pool.add_argument("--scans", type=Path, metavar="DIR", help="scans in place of made people")
-    pool.add_argument("--unit", choices=["auto", *UNITS], default="auto", help="of the scans")
-    pool.add_argument("--up", choices=["auto", "y", "z"], default="auto", help="axis of the scans")
-    pool.add_argument("--yaw", type=float, default=0, help="degrees that turn the scans to face the viewer")
+    add_scan_options(pool)
     pool.set_defaults(command=_pool)
 
 
@@ -43,9 +39,7 @@ def _pool(options: argparse.Namespace) -> None:
 
 
 def _pool_of_scans(options: argparse.Namespace) -> None:
-    scans = find_scans(options.scans, ScanFrame(options.unit, options.up, options.yaw))
-    for name, reason in scans.unusable.items():
-        print(f"skipped {name}: {reason}")
+    scans = chosen_scans(options)
     print(f"{len(scans.train_seeds())} scans to train on, {len(scans.test_seeds())} kept for testing")
     for name, seeds in (("test", scans.test_seeds()), ("train", scans.train_seeds())):
         if seeds:

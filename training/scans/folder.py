@@ -50,7 +50,7 @@ class ScanFolder:
         """The scan with this seed. Raises UnusableScan, which names it."""
         try:
             person = read_scan(self.files[seed], seed, self.frame)
-        except UnusableScan as error:
+        except (UnusableScan, OSError) as error:
             raise UnusableScan(f"{self.names[seed]}: {error}") from error
         return replace(person, description={"scan": self.names[seed], **person.description})
 
@@ -125,8 +125,13 @@ def _checked(surface: Surface) -> Surface:
 
 
 def _folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in _shown(folder) if path.is_dir())
 
 
 def _meshes(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in READERS)
+    return sorted(path for path in _shown(folder) if path.is_file() and path.suffix.lower() in READERS)
+
+
+def _shown(folder: Path) -> list[Path]:
+    """Without hidden ones and what macOS adds to archives: `._mesh.obj` is no mesh."""
+    return [path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX"))]

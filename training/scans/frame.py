@@ -20,12 +20,25 @@ CLEAR = 1.3
 
 @dataclass(frozen=True)
 class ScanFrame:
-    """unit: m, cm, mm or auto; up: y, z or auto; yaw: degrees that turn the scans about the up axis so that
-    they face +z (y up) or -y (z up), the fronts of glTF and Blender; positive turns to the viewer's right."""
+    """unit: m, cm, mm, auto, or the metres of one as a number, for scans in units of their own; up: y, z or
+    auto; yaw: degrees that turn the scans about the up axis so that they face +z (y up) or -y (z up), the
+    fronts of glTF and Blender; positive turns to the viewer's right. Raises ValueError for another unit."""
 
     unit: str = "auto"
     up: str = "auto"
     yaw: float = 0.0
+
+    def __post_init__(self) -> None:
+        try:
+            known = self.unit == "auto" or 0 < self.metres() < math.inf
+        except ValueError:
+            known = False
+        if not known:
+            raise ValueError(f"The unit {self.unit!r} is none: give m, cm, mm, auto, or its metres as 1.8.")
+
+    def metres(self) -> float:
+        """Of one unit, where one is given. Raises ValueError for `auto`."""
+        return UNITS.get(self.unit) or float(self.unit)
 
 
 def in_metres(vertices: Array, faces: Ints, frame: ScanFrame) -> tuple[Array, dict[str, str]]:
@@ -36,10 +49,8 @@ def in_metres(vertices: Array, faces: Ints, frame: ScanFrame) -> tuple[Array, di
     if up == "z":
         vertices = np.stack([vertices[:, 0], vertices[:, 2], -vertices[:, 1]], 1)
     height = float(np.ptp(vertices[:, 1]))
-    fitting = [name for name, metres in UNITS.items() if LOWEST <= height * metres <= HIGHEST]
-    if frame.unit != "auto":
-        unit, record["unit"] = frame.unit, f"{frame.unit}, given"
-        fitting = [unit] if unit in fitting else []
+    units = UNITS if frame.unit == "auto" else {frame.unit: frame.metres()}
+    fitting = [name for name, metres in units.items() if LOWEST <= height * metres <= HIGHEST]
     if not fitting:
         known = "m, cm or mm" if frame.unit == "auto" else frame.unit
         raise UnusableScan(
@@ -47,8 +58,9 @@ def in_metres(vertices: Array, faces: Ints, frame: ScanFrame) -> tuple[Array, di
             f"up axis: {record['up']}"
         )
     unit = fitting[0]
-    record.setdefault("unit", f"{unit}, from the height of {height:.4g}")
-    vertices = vertices * UNITS[unit]
+    how = f"from the height of {height:.4g}" if frame.unit == "auto" else "given"
+    record["unit"] = f"{unit}, {how}"
+    vertices = vertices * units[unit]
     if np.ptp(vertices, axis=0).max() > WIDEST:
         raise UnusableScan(f"{np.ptp(vertices, axis=0).max():.3g} m wide: more than a person was scanned")
     cosine, sine = math.cos(math.radians(frame.yaw)), math.sin(math.radians(frame.yaw))

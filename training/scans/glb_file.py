@@ -46,7 +46,9 @@ class GlbFile:
 
     def texture(self, index: int) -> int:
         """Its number in `textures`, or -1 where the picture is missing or unreadable."""
-        source = self.document["textures"][index]["source"]
+        source = self.document["textures"][index].get("source")
+        if source is None:  # packed in a way of an extension alone, as KHR_texture_basisu
+            return -1
         if source not in self.known:
             picture = self._picture(self.document["images"][source])
             self.known[source] = -1 if picture is None else len(self.textures)

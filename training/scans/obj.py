@@ -7,10 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .surface import GREY, Array, Picture, Surface, UnusableScan, read_texture
-
-PICTURES = (".png", ".jpg", ".jpeg", ".tga", ".bmp", ".tif", ".tiff")
-DIFFUSE = ("dif", "albedo", "color", "colour", "basecolor", "material")
+from .materials import read_materials
+from .surface import GREY, Array, Picture, Surface, UnusableScan
 
 
 def read_obj(path: Path) -> Surface:
@@ -21,10 +19,10 @@ def read_obj(path: Path) -> Surface:
     face_material: list[int] = []
     names: dict[str, int] = {}
     libraries: list[str] = []
-    material = -1
-    with path.open(encoding="utf-8", errors="replace") as lines:
+    material = ""
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
-            key, _, rest = line.strip().partition(" ")
+            key, rest = (*line.split(None, 1), "", "")[:2]
             try:
                 if key == "v":
                     positions.append(rest.split())
@@ -34,9 +32,9 @@ def read_obj(path: Path) -> Surface:
                     polygon = [_corner(word, len(positions), len(uvs)) for word in rest.split()]
                     for k in range(1, len(polygon) - 1):
                         corners += (polygon[0], polygon[k], polygon[k + 1])
-                        face_material.append(material)
+                        face_material.append(names.setdefault(material, len(names)))
                 elif key == "usemtl":
-                    material = names.setdefault(rest.strip(), len(names))
+                    material = rest.strip()
                 elif key == "mtllib":
                     libraries.append(rest.strip())
             except ValueError as error:
@@ -55,25 +53,23 @@ def read_obj(path: Path) -> Surface:
     placed[mapped] = uv[index[mapped, :, 1]] * [1, -1] + [0, 1]
     kinds = np.array(face_material, np.int64)
     try:
-        textures, diffuse, notes = _materials(path, libraries, names)
+        materials = read_materials(path, libraries, list(names))
     except ValueError as error:
         raise UnusableScan(f"{path.name}: its materials cannot be read ({error})") from error
-    colour = np.full((len(faces), 3, 3), GREY)
+    colour = np.full((len(faces), 3, 3), GREY) if colours is None else colours[faces]
     texture = np.full(len(faces), -1, np.int64)
     pictures: list[Picture] = []
-    if colours is not None:
-        colour = colours[faces]
-    else:
-        for k in {*names.values(), -1}:
-            mine = kinds == k
-            if textures.get(k) is not None and (mine & mapped).any():
-                texture[mine & mapped] = len(pictures)
-                colour[mine & mapped] = 1
-                pictures.append(textures[k])
-            elif k in diffuse:
-                colour[mine] = diffuse[k]
-        if not pictures and not diffuse:
-            notes.append("no texture and no colours: grey")
+    for name, k in names.items():
+        mine = kinds == k
+        if name in materials.textures and (mine & mapped).any():
+            texture[mine & mapped] = len(pictures)
+            colour[mine & mapped] = 1
+            pictures.append(materials.textures[name])
+        elif name in materials.diffuse and colours is None:
+            colour[mine] = materials.diffuse[name]
+    notes = list(materials.notes)
+    if colours is None and not pictures and not materials.diffuse:
+        notes.append("no texture and no colours: grey")
     return Surface(vertices, faces, placed, colour, texture, tuple(pictures), tuple(notes))
 
 
@@ -91,42 +87,3 @@ def _positions(rows: list[list[str]]) -> tuple[Array, Array | None]:
         return vertices, None
     colours = np.array([row[3:6] for row in rows], np.float64)
     return vertices, colours / 255 if colours.max() > 1 else colours
-
-
-def _materials(
-    path: Path, libraries: list[str], names: dict[str, int]
-) -> tuple[dict[int, Picture], dict[int, Array], list[str]]:
-    """Textures and plain colours by material, -1 for faces without one, and what was missing."""
-    textures: dict[int, Picture] = {}
-    diffuse: dict[int, Array] = {}
-    notes: list[str] = []
-    for library in libraries:
-        file = path.parent / library
-        current = -1
-        for line in file.read_text("utf-8", "replace").splitlines() if file.is_file() else []:
-            key, _, rest = line.strip().partition(" ")
-            if key == "newmtl":
-                current = names.setdefault(rest.strip(), len(names))
-            elif key == "Kd" and len(rest.split()) == 3:
-                diffuse[current] = np.array(rest.split(), np.float64).clip(0, 1)
-            elif key == "map_Kd":
-                name = rest.strip().replace("\\", "/")
-                name = name.split()[-1] if name.startswith("-") else name
-                picture = read_texture(path.parent / name)
-                if picture is None:
-                    picture = read_texture(path.parent / Path(name).name)
-                if picture is None:
-                    notes.append(f"texture {name} is missing")
-                else:
-                    textures[current] = picture
-    if not textures:
-        # RenderPeople's OBJ files come with the texture beside them and often without a material file
-        found = sorted(p for p in path.parent.rglob("*") if p.suffix.lower() in PICTURES)
-        likely = [p for p in found if any(word in p.stem.lower() for word in DIFFUSE)] or found
-        guess = read_texture(likely[0]) if len(likely) == 1 else None
-        if guess is not None:
-            textures = dict.fromkeys([*names.values(), -1], guess)
-            notes.append(f"texture taken from {likely[0].name}, the only one it can be")
-    if notes and not textures:
-        diffuse = {}
-    return textures, diffuse, notes

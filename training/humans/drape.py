@@ -87,7 +87,7 @@ def drape(
     """
     edges, _, _ = unique_edges(faces)
     springs = _Springs(edges, rest, cloth.slack, 1.0, cloth.compression)
-    bending = _Springs(_bending_pairs(faces), rest, cloth.slack, 0.018, 0.06)
+    bending = _Springs(_bending_pairs(faces), rest, cloth.slack, 0.05, 0.17)
     tree = cKDTree(body)
     x, velocity = start.copy(), np.zeros_like(start)
     fall = np.array([0, 0, -cloth.gravity * TIME_STEP**2], np.float32)
@@ -96,9 +96,10 @@ def drape(
         if step % 20 == 0:
             nearest = tree.query(x)[1]
             surface, normal = body[nearest], body_normals[nearest]
-        moved = x + velocity * TIME_STEP + fall
+        # bending once a step, three times as stiff, folds like thrice a step and spares a third of the time
+        moved = bending.relax(x + velocity * TIME_STEP + fall)
         for _ in range(inner):
-            moved = bending.relax(springs.relax(moved))
+            moved = springs.relax(moved)
             gap = moved - surface
             depth = np.maximum(CLEARANCE - np.einsum("vc,vc->v", gap, normal), 0)
             depth *= np.einsum("vc,vc->v", gap, gap) < 0.0036

@@ -68,13 +68,14 @@ def garment_colours(rng: np.random.Generator, garments: list[Garment], outfit: O
         colour = fabrics[garment.worn](garment.at)
         if garment.worn == "shoes":
             z = garment.at.position[:, 2]
-            colour[z < z.min() + 0.016] = (0.84, 0.83, 0.8) if pale_sole else (0.09, 0.09, 0.09)
+            colour[z < z.min() + 0.006] = (0.84, 0.83, 0.8) if pale_sole else (0.09, 0.09, 0.09)
         elif garment.worn == "bottom":
             _bottom_details(colour, garment, outfit.bottom, belt if belted else None)
         elif not garment.piece:
             top = outfit.outer if garment.worn == "outer" else outfit.top
             assert top is not None
-            _top_details(colour, garment, top, buttons)
+            dark = 0.5 * fabrics[garment.worn].base
+            _top_details(colour, garment, top, dark if garment.worn == "outer" else buttons)
         if garment.worn != "shoes":
             colour *= (1 - 0.2 * bump(garment.edge, 0.013, 0.005))[:, None]
         painted.append(np.clip(colour, 0.02, 0.97))

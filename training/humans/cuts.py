@@ -47,7 +47,9 @@ def below_neckline(top: Top, at: Landmarks) -> FloatArray:
     """Metres (V,) below and outside a top's neckline."""
     x, y, z = at.position.T
     front = smoothstep(-y, 0.02, 0.1)
-    neckline = PIT_OF_NECK + top.neck - front * 0.04 + 0.35 * (np.maximum(y, -0.03) + 0.03)
+    # round, not square: lowest at the middle of the chest
+    scoop = 0.055 * np.maximum(1 - (x / 0.095) ** 2, 0)
+    neckline = PIT_OF_NECK + top.neck - front * scoop + 0.35 * (np.maximum(y, -0.03) + 0.03)
     wide = 0.055 if top.collar == "shirt" else 0.09
     neckline -= top.v_neck * front * np.maximum(1 - np.abs(x) / wide, 0)
     below: FloatArray = neckline - z + 1.5 * np.maximum(np.abs(x) - 0.07, 0)
@@ -95,7 +97,7 @@ def hanging(flare: float, pleats: float, waves: int, phase: float) -> Field:
         angle = np.arctan2(at.position[:, 0], -0.02 - at.position[:, 1])
         fold = np.sin(waves * angle + phase + 0.8 * np.sin(2 * angle + 2 * phase))
         wide = smoothstep(down, 0.05, 0.5) * down
-        out: FloatArray = (0.3 * flare * wide + 0.045 * pleats * wide * (fold + 0.6)).astype(np.float32)
+        out: FloatArray = (0.17 * flare * wide + 0.075 * pleats * wide * (fold + 0.5)).astype(np.float32)
         return out
 
     return field
@@ -108,9 +110,9 @@ def top_offset(top: Top, hang: Field) -> Field:
     def offset(at: Landmarks) -> FloatArray:
         z = at.position[:, 2]
         torso = at.arm < 0.5
-        room = ease * (0.008 * smoothstep(-z, -0.62, -0.5) + 0.018 * bump(z, 0.36, 0.15)) * torso
+        room = ease * (0.008 * smoothstep(-z, -0.62, -0.5) + 0.028 * bump(z, 0.36, 0.14)) * torso
         room = room + 0.012 * ease * smoothstep(-z, -0.3, -0.15) * torso
-        sleeve = (0.003 + 0.017 * ease) * smoothstep(at.along_arm, -0.1, 0.6) * (at.arm > 0.3)
+        sleeve = (0.003 + 0.013 * ease) * smoothstep(at.along_arm, -0.1, 0.6) * (at.arm > 0.3)
         if top.kind in (*RIBBED, "shirt"):
             sleeve = sleeve * (1 - 0.75 * smoothstep(at.along_arm, top.sleeve - 0.25, top.sleeve - 0.08))
         if top.kind in RIBBED and not top.tucked:
@@ -138,7 +140,9 @@ def shoe_offset(shoes: Shoes, kit: Kit) -> Field:
         z = at.position[:, 2]
         welt = 0.004 * smoothstep(-z, -kit.sole - 0.025, -kit.sole - 0.012)
         shaft = 0.009 * smoothstep(z, kit.ankle, kit.ankle + 0.1)
-        out: FloatArray = (0.006 + welt + shaft).astype(np.float32)
+        toes = 0.007 * smoothstep(-at.position[:, 1], 0.08, 0.17) * smoothstep(z, kit.sole, kit.sole + 0.03)
+        toes = toes * (z < kit.ankle)
+        out: FloatArray = (0.006 + welt + shaft + toes).astype(np.float32)
         return out
 
     return offset

@@ -23,13 +23,14 @@ CLEARANCE = 0.003
 class Cloth:
     """How a garment moves: `slack` scales its rest lengths, `tether` (V,) metres from the skinned position at
     most, `pinned` (V,) bool vertices that stay, `compression` in [0, 1] how much it resists folding,
-    `gravity` m / s^2."""
+    `gravity` m / s^2, `lengthen` scales rest lengths along z, so that what is too long stacks in folds."""
 
     slack: float
     tether: FloatArray
     pinned: np.ndarray[tuple[int], np.dtype[np.bool_]]
     compression: float
     gravity: float
+    lengthen: float = 1.0
 
 
 class _Springs:
@@ -86,6 +87,7 @@ def drape(
     body_normals (B, 3) the surface it must stay outside of. Returns (V, 3). Metres, z up.
     """
     edges, _, _ = unique_edges(faces)
+    rest = rest * np.array([1, 1, cloth.lengthen], np.float32)
     springs = _Springs(edges, rest, cloth.slack, 1.0, cloth.compression)
     bending = _Springs(_bending_pairs(faces), rest, cloth.slack, 0.05, 0.17)
     tree = cKDTree(body)

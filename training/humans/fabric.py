@@ -27,6 +27,8 @@ class Fabric:
         self.strength = rng.uniform(0.5, 1.0)
         wide = {"across": (0.03, 0.09), "along": (0.03, 0.05), "check": (0.05, 0.12), "dots": (0.035, 0.06)}
         self.period = rng.uniform(*wide.get(pattern, (0.03, 0.06)))
+        if pattern == "floral":
+            self.period *= 0.5
         self.share = rng.uniform(0.25, 0.5)
         self.box = rng.uniform((0.05, 0.03), (0.11, 0.09))
         self.fade = 0.5 * rng.uniform() ** 1.5
@@ -50,7 +52,7 @@ class Fabric:
                 self._paint(colour, np.hypot(column, v / self.period % 1 - 0.5) < 0.5 * self.share + 0.05)
             case "floral":
                 field = fractal(plane / self.period, 2, self.seed)
-                colour[field > 0.3] = self.second
+                colour[field > 0.42] = self.second
                 colour[fractal(plane / self.period * 1.3 + 50, 2, self.seed) > 0.45] = self.third
             case "print":
                 x, y, z = at.position.T

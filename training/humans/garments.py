@@ -32,6 +32,8 @@ from .trimmings import trimmings
 
 HEM_WIDTH = 0.014
 """Metres that a hem turns inward before its cap."""
+HEM_ALLOWANCE = 0.04
+"""Metres of cloth beyond each hem that drape with the garment; without it hems kept the undraped shape."""
 SKIRT_END = -0.62
 """Canonical z (metres) below which hems reach beyond the robe, which is lengthened for them."""
 SUNK = 0.007
@@ -101,10 +103,11 @@ class Wardrobe:
         wide = max(bottom.legs[1:])
         cloth = Cloth(
             slack=1 + min(0.06, 1.6 * bottom.legs[1]),
-            tether=(0.01 + 0.8 * np.minimum(offset(at), 0.04)).astype(np.float32),
+            tether=(0.01 + 1.2 * np.minimum(offset(at), 0.03)).astype(np.float32),
             pinned=at.position[:, 2] > bottom.waist - 0.015,
             compression=0.35,
-            gravity=2.0,
+            gravity=2.5,
+            lengthen=1.035,
         )
         self._drape(mesh, trouser_cut(bottom), offset, 5 + int(200 * wide), cloth, "bottom", 1)
 
@@ -125,16 +128,17 @@ class Wardrobe:
     def top(self, top: Top, worn: str, under: bool) -> None:
         """A top or a dress, `worn` as "top" or, over another one, as "outer"; `under` one its pieces lie flat."""
         mesh, at = self.kit.robe, self.kit.robe.landmarks
-        shoulder = 0.3 + 0.7 * smoothstep(-at.position[:, 2], -0.68, -0.58) + 0.7 * (at.arm > 0.5)
+        shoulder = 0.3 + 0.7 * smoothstep(-at.position[:, 2], -0.72, -0.45) + 0.7 * (at.arm > 0.5)
         tether = (0.012 + 0.045 * top.ease) * np.minimum(shoulder, 1) + 0.16 * below_waist(at)
         if top.tucked:
             tether *= 1 - 0.9 * smoothstep(-at.position[:, 2], -0.33, -0.28) * (at.arm < 0.5)
         cloth = Cloth(
-            slack=1 + 0.08 * top.ease,
+            slack=1 + 0.045 * top.ease,
             tether=tether.astype(np.float32),
             pinned=np.zeros(len(at.arm), bool),
             compression=0.3,
             gravity=2.5,
+            lengthen=1 + 0.05 * top.ease,
         )
         offset = top_offset(top, self._hang(top.flare, top.pleats))
         drop = max(SKIRT_END - top.hem, 0) / 0.9
@@ -187,10 +191,14 @@ class Wardrobe:
         level = cut(mesh.landmarks)
         relaxed = self._place(mesh, offset, smoothing, level > -0.05, drop)
         shape = skin(relaxed, mesh.weights, self.transforms)
-        used, faces = np.unique(mesh.faces[(level > -0.02)[mesh.faces].all(1)], return_inverse=True)
+        used, faces = np.unique(mesh.faces[(level > -HEM_ALLOWANCE)[mesh.faces].all(1)], return_inverse=True)
         part = replace(cloth, tether=cloth.tether[used], pinned=cloth.pinned[used])
         surface, normals = self.layers.obstacle()
         shape[used] = drape(shape[used], faces.reshape(-1, 3), relaxed[used], surface, normals, part)
+        # what buckles from one vertex to the next is the mesh's, not the cloth's
+        for share in (0.6, -0.62):
+            smooth = shape + np.float32(share) * (mesh.average @ shape - shape)
+            shape = np.where((level > 0.01)[:, None], smooth, shape)
         return self._finish(mesh, cut, offset, shape, worn, creased, top)
 
     def _finish(
@@ -216,7 +224,7 @@ class Wardrobe:
         normals = vertex_normals(fine, mesh.fine_faces)
         self.garments = [_drawn_in(g, cut) for g in self.garments]
         if top is not None and top.open:
-            thick = 0.005 + 0.012 * smoothstep(level, 0.0, 0.05)
+            thick = 0.005 + 0.01 * smoothstep(level, 0.0, 0.05) * (1 - at.arm)
             self._close(mesh, level, fine, fine - normals * thick[:, None], worn, "")
         else:
             faces, pick = clip(mesh.fine_faces, level)

@@ -47,7 +47,8 @@ def make_person(seed: int) -> Person:
     tone, hair_tone = pick(rng, SKIN_TONES, 0.012), pick(rng, HAIR_TONES, 0.01)
     skin_part = _skin(shared, wardrobe, rest, transforms, skin_colours(rng, shared, tone, hair_tone, female))
     parts = [skin_part, *_eyes(rng, shared, body, rest, transforms), *clothes]
-    hair_part = _hair(rng, shared, rest, transforms, hair_tone, female)
+    hooded = outfit.top.hood == "up"
+    hair_part = None if hooded else _hair(rng, shared, rest, transforms, hair_tone, female)
     if hair_part is not None:
         parts.append(hair_part)
     description = {"female": female, "pose": pose.kind, "top": outfit.top.kind, "bottom": outfit.bottom.kind}

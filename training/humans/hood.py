@@ -39,7 +39,7 @@ def hood_over_head(
         skull = (near * radius).sum(1) / near.sum(1)
         behind = np.clip(-flat[:, 1] * -1, 0, 1) * np.sin(polar)
         folds = 0.006 * fractal(np.stack([angle * 2.2, np.full(COLUMNS, row * 0.16), 0 * angle], 1), 2, seed)
-        narrow = np.interp(down, [0, 0.09, LOWEST], [1.0, 0.86, 0.74])
+        narrow = np.interp(down, [0, 0.09, LOWEST], [1.0, 0.88, 0.86])
         reach = (np.maximum(skull, 0.09) + ease + 0.025 * behind + folds) * narrow
         rings.append(centre + ray * reach[:, None] - [0, 0, down])
     outer = np.concatenate(rings)

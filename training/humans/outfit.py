@@ -29,13 +29,13 @@ class Style:
 
 
 STYLES = {
-    "tank": Style((-0.1, -0.1), (0.06, 0.16), (0.1, 0.5), -0.04),
-    "tee": Style((0.3, 0.75), (0.05, 0.14), (0.2, 0.9), 0.02),
-    "shirt": Style((1.92, 2.03), (0.03, 0.11), (0.25, 0.8), 0.085),
-    "jumper": Style((1.92, 2.04), (0.06, 0.14), (0.4, 1.0), 0.045),
-    "hoodie": Style((1.95, 2.05), (0.05, 0.12), (0.6, 1.0), 0.05),
-    "jacket": Style((1.95, 2.04), (-0.02, 0.12), (0.5, 0.9), 0.06),
-    "coat": Style((1.95, 2.05), (-0.5, -0.08), (0.55, 1.0), 0.06),
+    "tank": Style((-0.1, -0.1), (0.09, 0.18), (0.1, 0.5), -0.04),
+    "tee": Style((0.3, 0.75), (0.08, 0.16), (0.2, 0.9), 0.02),
+    "shirt": Style((1.9, 1.99), (0.06, 0.12), (0.25, 0.8), 0.085),
+    "jumper": Style((1.9, 2.0), (0.1, 0.17), (0.4, 1.0), 0.045),
+    "hoodie": Style((1.92, 2.0), (0.1, 0.16), (0.5, 1.0), 0.07),
+    "jacket": Style((1.93, 2.01), (0.03, 0.14), (0.25, 0.7), 0.06),
+    "coat": Style((1.93, 2.02), (-0.5, -0.08), (0.3, 0.8), 0.06),
     "dress": Style((0.3, 0.75), (-0.69, 0.0), (0.15, 0.7), 0.0),
 }
 LEGS = {
@@ -123,7 +123,8 @@ def random_outfit(rng: np.random.Generator, female: bool) -> Outfit:
     outer = None
     if top.kind != "hoodie" and rng.random() < 0.36:
         outer = random_outer(rng, str(rng.choice(OUTERS, p=[0.62, 0.38])))
-        top = replace(top, ease=top.ease * 0.6, sleeve=min(top.sleeve, outer.sleeve - 0.06))
+        outer = replace(outer, hem=min(outer.hem, top.hem - 0.015))
+        top = replace(top, ease=top.ease * 0.5, sleeve=min(top.sleeve, outer.sleeve - 0.06))
         if outer.kind == "coat":
             bottom = replace(bottom, flare=bottom.flare * 0.4)
             top = replace(top, flare=top.flare * 0.4)
@@ -225,4 +226,4 @@ def _random_shoes(rng: np.random.Generator, female: bool, bottom: Bottom) -> Sho
     )
     shaft = rng.uniform(*{"shoes": (0.0, 0.025), "ankle boots": (0.07, 0.13), "boots": (0.22, 0.42)}[kind])
     over = kind != "shoes" and bottom.kind == "trousers" and bottom.style == "slim"
-    return Shoes(kind, shaft, rng.uniform(0.014, 0.03), over)
+    return Shoes(kind, shaft, rng.uniform(0.004, 0.014), over)

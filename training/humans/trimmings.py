@@ -59,7 +59,7 @@ def _collar(top: Top, under: bool) -> Trimming:
 
     def lift(at: Landmarks) -> FloatArray:
         share = np.clip(below_neckline(top, at) / width(at), 0, 1)
-        raised: FloatArray = (0.0035 + 0.008 * share) * (0.4 if under else 1.0)
+        raised: FloatArray = (0.005 + 0.008 * share) * (0.4 if under else 1.0)
         return raised
 
     return Trimming("collar", cut, lift)
@@ -68,10 +68,12 @@ def _collar(top: Top, under: bool) -> Trimming:
 def _lapel(top: Top) -> Trimming:
     edge = top_cut(top)
     low = PIT_OF_NECK - (0.24 if top.open else top.v_neck + 0.02)
+    # the cut's level runs down the cloth, a lapel's width square to the steep edge of its neckline
+    slope = 1.0 if top.open else np.hypot(1, top.v_neck / 0.09)
 
     def width(at: Landmarks) -> FloatArray:
         z = at.position[:, 2]
-        wide: FloatArray = 0.075 * np.clip((z - low) / (NOTCH - 0.03 - low), 0, 1) ** 0.8
+        wide: FloatArray = 0.07 * slope * np.clip((z - low) / (NOTCH - 0.03 - low), 0, 1) ** 0.8
         return wide
 
     def cut(at: Landmarks) -> FloatArray:
@@ -83,28 +85,29 @@ def _lapel(top: Top) -> Trimming:
 
     def lift(at: Landmarks) -> FloatArray:
         share = np.clip(edge(at) / np.maximum(width(at), 0.01), 0, 1)
-        return 0.003 + 0.006 * share
+        return 0.005 + 0.007 * share
 
     return Trimming("lapel", cut, lift)
 
 
 def _hood(top: Top, seed: int) -> Trimming:
     def width(at: Landmarks) -> FloatArray:
-        wide: FloatArray = 0.04 + 0.15 * smoothstep(at.position[:, 1], -0.06, 0.05)
+        x, y, _ = at.position.T
+        wide: FloatArray = 0.04 + 0.15 * smoothstep(y, -0.06, 0.04) * smoothstep(-np.abs(x), -0.16, -0.07)
         return wide
 
     def cut(at: Landmarks) -> FloatArray:
         x, y, _ = at.position.T
         below = below_neckline(top, at)
-        ends = np.maximum(np.abs(x) - 0.012 - 0.3 * np.maximum(below, 0), y + 0.04)
+        ends = np.maximum(np.abs(x) - 0.003 - 0.15 * np.maximum(below, 0), y + 0.04)
         level = np.minimum(np.minimum(below, width(at) - below), ends)
         return np.where(at.arm > 0.3, -1.0, level)
 
     def lift(at: Landmarks) -> FloatArray:
         share = np.clip(below_neckline(top, at) / width(at), 0, 1)
-        back = smoothstep(at.position[:, 1], -0.06, 0.05)
+        back = (width(at) - 0.04) / 0.15
         roll = np.maximum(np.sin(np.pi * share**0.75), 0) ** 0.7
         dents = 1 + 0.35 * fractal(at.position * [14, 14, 22], 2, seed)
-        return 0.004 + (0.016 + 0.04 * back) * roll * dents
+        return 0.004 + (0.018 + 0.045 * back) * roll * dents
 
     return Trimming("hood", cut, lift)

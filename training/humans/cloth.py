@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Colours of garments as people combine them: muted ones dominate, tops go with bottoms."""
 
 from __future__ import annotations

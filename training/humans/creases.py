@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Relief finer than the draped mesh can hold: creases across bent limbs, plackets, pockets, ribs."""
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ def creases(rng: np.random.Generator, pose: Pose, at: Landmarks) -> FloatArray:
     x, y, z = at.position.T
     seed = int(rng.integers(1 << 20))
     left = x > 0
-    elbow = np.where(left, pose.bend["elbow.L"], pose.bend["elbow.R"]) / 70
-    knee = np.where(left, pose.bend["knee.L"], pose.bend["knee.R"]) / 50
+    elbow = np.where(left, pose.bend.get("elbow.L", 0.0), pose.bend.get("elbow.R", 0.0)) / 70
+    knee = np.where(left, pose.bend.get("knee.L", 0.0), pose.bend.get("knee.R", 0.0)) / 50
     arm = (at.arm > 0.5).astype(np.float32)
     leg = (at.along_leg > 0.15) * (1 - arm)
 
@@ -60,8 +61,10 @@ def inside_pocket(top: Top, at: Landmarks) -> FloatArray:
     """Metres (V,) inside the pockets: a pouch on hooded tops, one on a shirt's chest, two below the waist of
     jackets and coats."""
     x, _, z = at.position.T
+    across, up = 0.06 - np.abs(np.abs(x) - 0.125), 0.06 - np.abs(z - 0.16)
     if top.kind == "hoodie":
-        return np.minimum(0.13 - np.abs(x) - 0.3 * np.maximum(z - 0.22, 0), 0.075 - np.abs(z - 0.225))
-    if top.kind == "shirt":
-        return np.minimum(0.045 - np.abs(x - 0.085), 0.05 - np.abs(z - 0.5))
-    return np.minimum(0.06 - np.abs(np.abs(x) - 0.125), 0.06 - np.abs(z - 0.16))
+        across, up = 0.13 - np.abs(x) - 0.3 * np.maximum(z - 0.22, 0), 0.075 - np.abs(z - 0.225)
+    elif top.kind == "shirt":
+        across, up = 0.045 - np.abs(x - 0.085), 0.05 - np.abs(z - 0.5)
+    inside: FloatArray = np.minimum(across, up)
+    return inside

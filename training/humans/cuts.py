@@ -1,7 +1,8 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The fields on the canonical body that garments are cut along, and how far each stands off the skin.
 
-A cut is a function Landmarks -> level (V,) in metres: cloth is where it is positive, its hems are where it is
-zero. An offset is a function Landmarks -> metres (V,) between what lies below and the garment before it drapes.
+A cut is a function Landmarks -> level (V,) in metres: cloth is where it is positive, a hem where it is zero.
+An offset is a function Landmarks -> metres (V,) between what lies below and the garment before it drapes.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def top_cut(top: Top) -> Field:
 
     def cut(at: Landmarks) -> FloatArray:
         x, _, z = at.position.T
-        hem = top.hem
+        hem = np.full(len(x), top.hem)
         if top.kind == "shirt" and not top.tucked:
             hem = top.hem + 0.03 * smoothstep(np.abs(x), 0.1, 0.18)
         torso = np.minimum(z - hem, below_neckline(top, at))

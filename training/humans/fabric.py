@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Fabrics: a colour and a pattern that runs along each panel a garment is sewn from. sRGB in [0, 1]."""
 
 from __future__ import annotations
@@ -5,11 +6,13 @@ from __future__ import annotations
 import numpy as np
 
 from .kit import Landmarks
-from .noise import bump, fractal
+from .noise import bump, fractal, smoothstep
 from .topology import FloatArray
 
 NEUTRAL = ((0.9, 0.9, 0.88), (0.08, 0.08, 0.09), (0.12, 0.15, 0.26), (0.5, 0.5, 0.52), (0.84, 0.79, 0.7))
 """What stripes and prints are drawn in."""
+EDGE = 0.003
+"""Metres over which a stripe's edge fades: colours are known at vertices 8 mm apart."""
 SIDE_SEAM = -0.03
 """Canonical y (metres) where front panels meet back panels."""
 BACK_PANEL = 0.37
@@ -39,17 +42,18 @@ class Fabric:
         colour = np.tile(self.base, (len(u), 1))
         match self.pattern:
             case "across":
-                self._paint(colour, v / self.period % 1 < self.share)
+                self._paint(colour, self._stripes(v, self.share))
             case "along":
-                self._paint(colour, u / self.period % 1 < 0.6 * self.share, 0.6)
+                self._paint(colour, 0.6 * self._stripes(u, 0.6 * self.share))
             case "check":
                 for along in (u, v):
-                    self._paint(colour, along / self.period % 1 < self.share, 0.5)
+                    self._paint(colour, 0.5 * self._stripes(along, self.share))
             case "dots":
                 # every second row is shifted by half a period
                 row = np.floor(v / self.period)
                 column = (u / self.period + row % 2 / 2) % 1 - 0.5
-                self._paint(colour, np.hypot(column, v / self.period % 1 - 0.5) < 0.5 * self.share + 0.05)
+                away = np.hypot(column, v / self.period % 1 - 0.5) - 0.5 * self.share + 0.05
+                self._paint(colour, smoothstep(-away * self.period, -EDGE, EDGE))
             case "floral":
                 field = fractal(plane / self.period, 2, self.seed)
                 colour[field > 0.42] = self.second
@@ -74,8 +78,14 @@ class Fabric:
         shaded: FloatArray = colour * (1 + grain)[:, None]
         return shaded
 
-    def _paint(self, colour: FloatArray, where: np.ndarray, strength: float = 1.0) -> None:
-        colour[where] += strength * self.strength * (self.second - colour[where])
+    def _stripes(self, along: FloatArray, share: float) -> FloatArray:
+        """1 on stripes that take `share` of each period, 0 between."""
+        phase = along / self.period % 1
+        inside = np.minimum(phase, share - phase)
+        return smoothstep(np.maximum(inside, phase - 1) * self.period, -EDGE, EDGE)
+
+    def _paint(self, colour: FloatArray, amount: FloatArray) -> None:
+        colour += (self.strength * amount)[:, None] * (self.second - colour)
 
 
 def value_rows(plane: FloatArray, seed: int) -> FloatArray:

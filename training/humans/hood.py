@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A hood drawn up over the head, as one closed sheet round the skull that ends inside its top's neckline."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a garment must lie over: the posed body and the clothes put on before."""
 
 from __future__ import annotations

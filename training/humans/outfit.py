@@ -1,6 +1,6 @@
 """What somebody wears: which garments, how long, how wide, with which collar, drawn once from a seed.
 
-Lengths are heights z on the canonical body in metres (crotch 0.06, waist 0.26 to 0.3, knee -0.29, ankle -0.74);
+Lengths are heights z on the canonical body in metres (crotch 0.06, waist 0.27, knee -0.29, ankle -0.74);
 `ease` in [0, 1] goes from tight to loose.
 """
 
@@ -19,8 +19,8 @@ OUTERS = ("jacket", "coat")
 
 @dataclass(frozen=True)
 class Style:
-    """Ranges of a kind of top: sleeve end (0 shoulder, 1 elbow, 2 wrist), hem, ease, and its neckline's height
-    over the pit of the neck."""
+    """Ranges of a kind of top: sleeve end (0 shoulder, 1 elbow, 2 wrist), hem, ease; and how high its neckline
+    is over the pit of the neck."""
 
     sleeve: Range
     hem: Range
@@ -45,7 +45,7 @@ LEGS = {
     "flared": ((0.003, 0.007), (0.006, 0.012), (0.04, 0.06)),
 }
 """Metres between the leg and trousers of a style at the thigh, at the knee and at the hem."""
-SKIRT_LENGTHS = ((0.36, 0.47), (0.5, 0.64), (0.7, 0.86), (0.9, 1.0))
+SKIRT_LENGTHS = ((0.36, 0.47), (0.5, 0.64), (0.7, 0.86), (0.88, 0.97))
 """Metres from the waist: mini, knee, midi, floor."""
 
 

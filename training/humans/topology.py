@@ -187,7 +187,7 @@ def close_openings(
 def close_sheet(
     outer: FloatArray, faces: IntArray, inner: FloatArray
 ) -> tuple[FloatArray, IntArray, IntArray]:
-    """Make an open sheet a thin solid: `outer` (V, 3) in front, `inner` (V, 3) behind, joined along its border.
+    """Make an open sheet a thin solid: `outer` (V, 3) in front, `inner` (V, 3) behind, joined at its border.
 
     For what hangs open or lies on other cloth: a jacket's fronts, a collar. Returns vertices (2 V, 3), faces
     and, for each vertex, the old vertex whose attributes it takes.

@@ -1,4 +1,5 @@
-"""Collars, lapels and hoods lying on the back: pieces cut from a top's own mesh that lie on it as closed parts."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Collars, lapels and hoods lying on the back: closed pieces cut from a top's own mesh that lie on it."""
 
 from __future__ import annotations
 

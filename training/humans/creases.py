@@ -39,7 +39,7 @@ def creases(rng: np.random.Generator, pose: Pose, at: Landmarks) -> FloatArray:
     )
     slanted, level = (np.abs(x) * 0.5 - z * 0.86) * 15, (np.abs(x) * 0.86 + z * 0.5) * 4.5
     total += (1 - arm) * (z > 0.1) * ridges(slanted, level, y * 5, seed + 2) * 0.6
-    return (0.0015 * (total + 0.25 * fractal(at.position * 14, 2, seed + 3))).astype(np.float32)
+    return (0.0022 * (total + 0.25 * fractal(at.position * 14, 2, seed + 3))).astype(np.float32)
 
 
 def sewn(top: Top, at: Landmarks) -> FloatArray:

@@ -121,11 +121,11 @@ class Wardrobe:
         mesh, at, offset = self.kit.tights, self.kit.tights.landmarks, trouser_offset(bottom)
         cloth = Cloth(
             slack=1 + min(0.06, 1.6 * bottom.legs[1]),
-            tether=(0.01 + 1.2 * np.minimum(offset(at), 0.03)).astype(np.float32),
+            tether=np.full(len(at.arm), 0.012 + min(0.6 * max(bottom.legs), 0.025), np.float32),
             pinned=at.position[:, 2] > bottom.waist - 0.015,
-            compression=0.35,
+            compression=0.25,
             gravity=2.5,
-            lengthen=1.035,
+            lengthen=1.04,
         )
         smoothing = 5 + int(200 * max(bottom.legs[1:]))
         self._drape(Pattern(mesh, trouser_cut(bottom), offset, "bottom", smoothing), cloth)

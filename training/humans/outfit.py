@@ -19,8 +19,8 @@ OUTERS = ("jacket", "coat")
 
 @dataclass(frozen=True)
 class Style:
-    """Ranges of a kind of top: sleeve end (0 shoulder, 1 elbow, 2 wrist), hem, ease; and how high its neckline
-    is over the pit of the neck."""
+    """Ranges of a kind of top: sleeve end (0 shoulder, 1 elbow, 2 wrist), hem, ease; and its neckline's
+    height over the pit of the neck."""
 
     sleeve: Range
     hem: Range
@@ -152,8 +152,9 @@ def random_top(rng: np.random.Generator, kind: str) -> Top:
 def random_outer(rng: np.random.Generator, kind: str) -> Top:
     """A jacket or coat: buttoned with lapels, zipped with a stand-up collar, or open."""
     style, u = STYLES[kind], rng.uniform
-    top = Top(kind, u(*style.sleeve), u(*style.hem), u(*style.ease), style.neck,
-              flare=u(0.05, 0.3) if kind == "coat" else u(0, 0.08), pocket=bool(rng.random() < 0.6))  # fmt: skip
+    top = Top(kind, u(*style.sleeve), u(*style.hem), u(*style.ease), style.neck)
+    flare = u(0.05, 0.3) if kind == "coat" else u(0, 0.08)
+    top = replace(top, flare=flare, pocket=bool(rng.random() < 0.6))
     is_open, collar = rng.random() < 0.6, str(rng.choice(["lapel", "stand", "shirt"], p=[0.5, 0.25, 0.25]))
     closure = "buttons" if collar != "stand" and rng.random() < 0.8 else "zip"
     top = replace(top, collar=collar, closure=closure, neck=0.1 if collar == "stand" else style.neck)

@@ -60,7 +60,7 @@ CONTRAST = 0.1
 
 def garment_colours(rng: np.random.Generator, garments: list[Garment], outfit: Outfit) -> list[FloatArray]:
     """Colours (V, 3) of each garment of an outfit; a garment's pieces are of its own cloth."""
-    fabrics = _fabrics(rng, outfit)
+    fabrics = fabrics_of(rng, outfit)
     buttons = np.array((0.82, 0.8, 0.74) if rng.random() < 0.4 else (0.12, 0.1, 0.1))
     belt = np.array((0.12, 0.08, 0.06) if rng.random() < 0.5 else (0.06, 0.06, 0.06))
     belted, pale_sole = rng.random() < 0.35, rng.random() < 0.4
@@ -83,7 +83,8 @@ def garment_colours(rng: np.random.Generator, garments: list[Garment], outfit: O
     return painted
 
 
-def _fabrics(rng: np.random.Generator, outfit: Outfit) -> dict[str, Fabric]:
+def fabrics_of(rng: np.random.Generator, outfit: Outfit) -> dict[str, Fabric]:
+    """The cloth of "shoes", "bottom", "top" and, where there is one, "outer"."""
     top, bottom = outfit.top, outfit.bottom
     kinds = {"shoes": "shoes", "bottom": bottom.kind, "top": top.kind}
     if outfit.outer is not None:

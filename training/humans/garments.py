@@ -152,7 +152,7 @@ class Wardrobe:
         mesh, at = self.kit.robe, self.kit.robe.landmarks
         down = -at.position[:, 2]
         shoulder = np.minimum(0.3 + 0.7 * smoothstep(down, -0.72, -0.45) + 0.7 * (at.arm > 0.5), 1)
-        tether = (0.012 + 0.045 * top.ease) * shoulder + 0.16 * below_waist(at)
+        tether = (0.012 + 0.045 * top.ease) * shoulder + 0.2 * np.maximum(below_waist(at) - 0.25, 0)
         if top.tucked:
             tether *= 1 - 0.9 * smoothstep(down, -0.33, -0.28) * (at.arm < 0.5)
         cloth = Cloth(
@@ -161,7 +161,7 @@ class Wardrobe:
             pinned=np.zeros(len(at.arm), bool),
             compression=0.3,
             gravity=2.5,
-            lengthen=1 + 0.05 * top.ease,
+            lengthen=1 + 0.04 * top.ease,
         )
         offset = top_offset(top, self._hang(top.flare, top.pleats))
         drop = max(SKIRT_TOP - top.hem - SKIRT_LENGTH, 0) / SKIRT_LENGTH

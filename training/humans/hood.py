@@ -32,7 +32,7 @@ def hood_over_head(
         polar = np.radians(2 + 88 * row / 22) if row < 22 else np.pi / 2
         down = LOWEST * max(0, row - 21) / (ROWS - 22)
         # the opening runs from the forehead past the cheeks to the throat
-        half_gap = np.radians(np.interp(row, [0, 12, 15, 22, 31, ROWS - 1], [0, 0, 38, 62, 48, 9]))
+        half_gap = np.radians(np.interp(row, [0, 12, 15, 22, 31, ROWS - 1], [0, 0, 40, 66, 54, 14]))
         angle = np.linspace(half_gap, 2 * np.pi - half_gap, COLUMNS)
         flat = np.stack([np.sin(angle), -np.cos(angle), 0 * angle], 1)
         ray = flat * np.sin(polar) + np.array([0, 0, np.cos(polar)])

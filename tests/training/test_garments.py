@@ -191,7 +191,7 @@ def test_hems_are_level_and_lengths_are_those_drawn() -> None:
     assert girth[1] > girth[0] + 0.04
 
 
-HARD = ("cross-legged", "sit", "kneel", "jump", "dance", "lunge")
+HARD = ("cross-legged", "kneel", "jump", "dance")
 
 
 @pytest.mark.parametrize("seed, kind", list(enumerate(HARD)))

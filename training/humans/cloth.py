@@ -38,6 +38,7 @@ SHARES = {
     "outer": {"black": 23, "navy": 16, "charcoal": 11, "grey": 8, "camel": 8, "beige": 8, "olive": 10,
               "brown": 6, "denim": 6, "burgundy": 2, "blue": 2},
     "shoes": {"black": 42, "brown": 18, "white": 21, "camel": 5, "grey": 7, "navy": 5, "red": 2},
+    "boots": {"black": 55, "brown": 27, "camel": 10, "grey": 4, "burgundy": 4},
 }  # fmt: skip
 """Relative frequencies of a garment's colour."""
 PATTERNS = {
@@ -53,6 +54,7 @@ PATTERNS = {
     "jacket": {"plain": 87, "check": 7, "melange": 6},
     "coat": {"plain": 86, "check": 6, "melange": 8},
     "shoes": {"plain": 1},
+    "boots": {"plain": 1},
 }
 CONTRAST = 0.1
 """Top and bottom are seldom nearer than this in sRGB, unless both are black."""
@@ -86,12 +88,16 @@ def garment_colours(rng: np.random.Generator, garments: list[Garment], outfit: O
 def fabrics_of(rng: np.random.Generator, outfit: Outfit) -> dict[str, Fabric]:
     """The cloth of "shoes", "bottom", "top" and, where there is one, "outer"."""
     top, bottom = outfit.top, outfit.bottom
-    kinds = {"shoes": "shoes", "bottom": bottom.kind, "top": top.kind}
+    kinds = {
+        "shoes": "shoes" if outfit.shoes.kind == "shoes" else "boots",
+        "bottom": bottom.kind,
+        "top": top.kind,
+    }
     if outfit.outer is not None:
         kinds["outer"] = outfit.outer.kind
     colours: dict[str, tuple[str, FloatArray]] = {}
     for worn, kind in kinds.items():
-        shares = SHARES.get(worn if worn in ("shoes", "outer") else kind, SHARES["top"])
+        shares = SHARES.get("outer" if worn == "outer" else kind, SHARES["top"])
         name, colour = _colour(rng, shares)
         for _ in range(3):
             near = worn == "top" and np.abs(colour - colours["bottom"][1]).max() < CONTRAST

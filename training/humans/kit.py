@@ -48,6 +48,13 @@ class Landmarks:
         picked.along_arm, picked.along_leg = matrix @ self.along_arm, matrix @ self.along_leg
         return picked
 
+    def take(self, rows: IntArray) -> Landmarks:
+        """The landmarks of the vertices `rows`."""
+        taken = copy(self)
+        taken.position, taken.arm = self.position[rows], self.arm[rows]
+        taken.along_arm, taken.along_leg = self.along_arm[rows], self.along_leg[rows]
+        return taken
+
 
 class GarmentMesh:
     """A mesh around the body in two densities: `faces` for draping, `fine_faces` for cutting and rendering.

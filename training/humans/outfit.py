@@ -29,7 +29,7 @@ class Style:
 
 
 STYLES = {
-    "tank": Style((-0.1, -0.1), (0.09, 0.18), (0.1, 0.5), -0.04),
+    "tank": Style((-0.1, -0.1), (0.09, 0.18), (0.1, 0.5), -0.015),
     "tee": Style((0.3, 0.75), (0.1, 0.18), (0.2, 0.9), 0.02),
     "shirt": Style((1.9, 1.99), (0.08, 0.15), (0.25, 0.8), 0.085),
     "jumper": Style((1.9, 2.0), (0.12, 0.19), (0.4, 1.0), 0.045),
@@ -124,7 +124,8 @@ def random_outfit(rng: np.random.Generator, female: bool) -> Outfit:
     if top.kind != "hoodie" and rng.random() < 0.36:
         outer = random_outer(rng, str(rng.choice(OUTERS, p=[0.62, 0.38])))
         outer = replace(outer, hem=min(outer.hem, top.hem - 0.015))
-        top = replace(top, ease=top.ease * 0.5, sleeve=min(top.sleeve, outer.sleeve - 0.06))
+        # sleeves under sleeves would not be seen
+        top = replace(top, ease=top.ease * 0.5, sleeve=min(top.sleeve, 0.6))
         if outer.kind == "coat":
             bottom = replace(bottom, flare=bottom.flare * 0.4)
             top = replace(top, flare=top.flare * 0.4)
@@ -170,7 +171,7 @@ def random_dress(rng: np.random.Generator) -> Top:
     u, style = rng.uniform, STYLES["dress"]
     length = u(*SKIRT_LENGTHS[rng.choice(4, p=[0.2, 0.35, 0.3, 0.15])])
     sleeve = float(rng.choice([-0.1, u(0.2, 0.8), u(1.9, 2.02)], p=[0.4, 0.35, 0.25]))
-    neck = -0.03 if sleeve < 0 else u(-0.02, 0.03)
+    neck = -0.005 if sleeve < 0 else u(-0.02, 0.03)
     flare = u(0.0, 0.75)
     dress = Top(
         "dress", sleeve, SKIRT_TOP - length, u(*style.ease), neck, flare=flare, pleats=flare * u(0, 1)

@@ -29,7 +29,7 @@ class Style:
 
 
 STYLES = {
-    "tank": Style((-0.1, -0.1), (0.09, 0.18), (0.1, 0.5), -0.015),
+    "tank": Style((-0.02, 0.04), (0.09, 0.18), (0.1, 0.5), -0.015),
     "tee": Style((0.3, 0.75), (0.1, 0.18), (0.2, 0.9), 0.02),
     "shirt": Style((1.9, 1.99), (0.08, 0.15), (0.25, 0.8), 0.085),
     "jumper": Style((1.9, 2.0), (0.12, 0.19), (0.4, 1.0), 0.045),
@@ -145,7 +145,7 @@ def random_top(rng: np.random.Generator, kind: str) -> Top:
                        closure="zip" if rng.random() < 0.35 else "")  # fmt: skip
     if kind == "jumper" and rng.random() < 0.22:
         return replace(top, collar="roll", neck=0.105)
-    if kind in ("tank", "tee") and rng.random() < 0.3:
+    if kind == "tee" and rng.random() < 0.3:
         return replace(top, v_neck=u(0.03, 0.09))
     return top
 
@@ -170,8 +170,8 @@ def random_dress(rng: np.random.Generator) -> Top:
     """A dress from thigh to floor length, from close to wide, sleeveless to long-sleeved."""
     u, style = rng.uniform, STYLES["dress"]
     length = u(*SKIRT_LENGTHS[rng.choice(4, p=[0.2, 0.35, 0.3, 0.15])])
-    sleeve = float(rng.choice([-0.1, u(0.2, 0.8), u(1.9, 2.02)], p=[0.4, 0.35, 0.25]))
-    neck = -0.005 if sleeve < 0 else u(-0.02, 0.03)
+    sleeve = float(rng.choice([u(-0.02, 0.04), u(0.2, 0.8), u(1.9, 2.0)], p=[0.4, 0.35, 0.25]))
+    neck = -0.005 if sleeve < 0.1 else u(-0.02, 0.03)
     flare = u(0.0, 0.75)
     dress = Top(
         "dress", sleeve, SKIRT_TOP - length, u(*style.ease), neck, flare=flare, pleats=flare * u(0, 1)

@@ -62,7 +62,7 @@ class Fabric:
                 x, y, z = at.position.T
                 chest = (np.abs(x) < self.box[0]) & (np.abs(z - 0.47) < self.box[1]) & (y < SIDE_SEAM)
                 chest &= at.arm < 0.3
-                letters = value_rows(plane * [1, 1.5, 1], self.seed)
+                letters = lettering(plane * [1, 1.5, 1], self.seed)
                 colour[chest & (letters > -0.2)] = self.second
                 colour[chest & (letters > 0.45)] = self.third
             case "melange":
@@ -88,7 +88,7 @@ class Fabric:
         colour += (self.strength * amount)[:, None] * (self.second - colour)
 
 
-def value_rows(plane: FloatArray, seed: int) -> FloatArray:
+def lettering(plane: FloatArray, seed: int) -> FloatArray:
     """A field (V,) in [-1, 1] that looks like rows of lettering from afar."""
     field: FloatArray = fractal(plane * [38, 22, 1], 2, seed)
     return np.where(plane[:, 1] / 0.05 % 1 < 0.75, field, -1.0)

@@ -53,6 +53,7 @@ def make_person(seed: int) -> Person:
     if hair_part is not None:
         parts.append(hair_part)
     description = {"female": female, "pose": pose.kind, "top": outfit.top.kind, "bottom": outfit.bottom.kind}
+    description["outer"] = "" if outfit.outer is None else outfit.outer.kind
     upright = rest[shared.skin_ids, 2]
     return assemble(parts, seed, float(upright.max() - upright.min()), description)
 

@@ -38,7 +38,7 @@ def hood_over_head(
         ray = flat * np.sin(polar) + np.array([0, 0, np.cos(polar)])
         near = np.exp((ray @ (to_head / radius[:, None]).T - 1) * 120)
         skull = (near * radius).sum(1) / near.sum(1)
-        behind = np.clip(-flat[:, 1] * -1, 0, 1) * np.sin(polar)
+        behind = np.clip(flat[:, 1], 0, 1) * np.sin(polar)
         folds = 0.006 * fractal(np.stack([angle * 2.2, np.full(COLUMNS, row * 0.16), 0 * angle], 1), 2, seed)
         narrow = np.interp(down, [0, 0.09, LOWEST], [1.0, 0.88, 0.86])
         reach = (np.maximum(skull, 0.09) + ease + 0.025 * behind + folds) * narrow

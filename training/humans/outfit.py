@@ -121,7 +121,7 @@ def random_outfit(rng: np.random.Generator, female: bool) -> Outfit:
     bottom = _random_bottom(rng, female)
     top = random_dress(rng) if bottom.kind == "dress" else _random_top(rng, female, bottom)
     outer = None
-    if top.kind != "hoodie" and rng.random() < 0.36:
+    if top.kind != "hoodie" and rng.random() < 0.42:
         outer = random_outer(rng, str(rng.choice(OUTERS, p=[0.62, 0.38])))
         outer = replace(outer, hem=min(outer.hem, top.hem - 0.015))
         # sleeves under sleeves would not be seen

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .body import Body, skin
-from .garments import Garment, Wardrobe
+from .cloth import garment_colours
+from .garments import Wardrobe
 from .hair import grow_hair
 from .kit import Kit, kit
 from .looks import (
@@ -13,7 +14,6 @@ from .looks import (
     SKIN_TONES,
     cloth_colour,
     eye_colours,
-    garment_colours,
     hair_colours,
     pick,
     skin_colours,
@@ -30,7 +30,8 @@ HIDDEN_DEPTH = 0.009
 def make_person(seed: int) -> Person:
     """The person of a seed; the same on every machine with the same numpy, scipy and data.
 
-    Takes about 2 s on one core and returns about 100,000 faces. Every part is closed.
+    Takes about 1.4 s on one core and returns 100,000 to 220,000 faces, most where layers are worn. Every part
+    is closed.
     """
     rng = np.random.default_rng(seed)
     shared = kit()
@@ -43,17 +44,16 @@ def make_person(seed: int) -> Person:
     outfit = random_outfit(rng, female)
 
     wardrobe = Wardrobe(shared, rest, transforms, pose, rng)
-    garments = _dress(wardrobe, outfit)
+    clothes = _dress(rng, wardrobe, outfit)
     tone, hair_tone = pick(rng, SKIN_TONES, 0.012), pick(rng, HAIR_TONES, 0.01)
     skin_part = _skin(shared, wardrobe, rest, transforms, skin_colours(rng, shared, tone, hair_tone, female))
-    parts = [skin_part, *_eyes(rng, shared, body, rest, transforms)]
-    for name, kind, garment in garments:
-        colour = garment_colours(rng, garment, name, outfit)
-        parts.append(Part(garment.vertices, garment.faces, colour, kind, 0.12 if kind == SHOES else 0.02))
-    hair_part = _hair(rng, shared, rest, transforms, hair_tone, female)
+    parts = [skin_part, *_eyes(rng, shared, body, rest, transforms), *clothes]
+    hooded = outfit.top.hood == "up"
+    hair_part = None if hooded else _hair(rng, shared, rest, transforms, hair_tone, female)
     if hair_part is not None:
         parts.append(hair_part)
-    description = {"female": female, "pose": pose.kind, "top": outfit.top, "bottom": outfit.bottom}
+    description = {"female": female, "pose": pose.kind, "top": outfit.top.kind, "bottom": outfit.bottom.kind}
+    description["outer"] = "" if outfit.outer is None else outfit.outer.kind
     upright = rest[shared.skin_ids, 2]
     return assemble(parts, seed, float(upright.max() - upright.min()), description)
 
@@ -73,21 +73,20 @@ def _phenotype(rng: np.random.Generator, female: bool) -> dict[str, float]:
     }
 
 
-def _dress(wardrobe: Wardrobe, outfit: Outfit) -> list[tuple[str, int, Garment]]:
-    worn = [("shoes", SHOES, wardrobe.shoes(outfit))]
-    if outfit.bottom in ("trousers", "shorts"):
-        worn.append(("bottom", BOTTOM, wardrobe.trousers(outfit)))
-    worn.append(("top", TOP, wardrobe.upper(outfit)))
-    if outfit.bottom == "skirt":
-        worn.append(("bottom", BOTTOM, wardrobe.skirt(outfit)))
-    return worn
+def _dress(rng: np.random.Generator, wardrobe: Wardrobe, outfit: Outfit) -> list[Part]:
+    garments = wardrobe.dress(outfit)
+    kinds = {"shoes": SHOES, "bottom": BOTTOM, "top": TOP, "outer": TOP}
+    return [
+        Part(g.vertices, g.faces, colour, kinds[g.worn], 0.12 if g.worn == "shoes" else 0.02)
+        for g, colour in zip(garments, garment_colours(rng, garments, outfit), strict=True)
+    ]
 
 
 def _skin(
     shared: Kit, wardrobe: Wardrobe, rest: FloatArray, transforms: FloatArray, colour: FloatArray
 ) -> Part:
     posed = skin(rest[shared.skin_ids], shared.body.weights[shared.skin_ids], transforms)
-    hidden = wardrobe.covered[shared.skin_to_tights] & shared.skin_near_tights
+    hidden = wardrobe.layers.covered[shared.skin_to_tights] & shared.skin_near_tights
     posed -= vertex_normals(posed, shared.skin_faces) * (hidden * HIDDEN_DEPTH)[:, None].astype(np.float32)
     return Part(posed, shared.skin_faces, colour, SKIN, 0.08)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cache
 
 import numpy as np
@@ -28,7 +29,7 @@ class Landmarks:
 
     def __init__(self, position: FloatArray, arm: FloatArray, joints: dict[str, FloatArray]) -> None:
         self.position, self.arm = position, arm
-        mirrored = position * [1, 1, 1]
+        mirrored = position.copy()
         mirrored[:, 0] = np.abs(mirrored[:, 0])
         shoulder, elbow, wrist = (joints[f"{name}.L"] for name in ("upperarm01", "lowerarm01", "wrist"))
         upper = (mirrored - shoulder) @ (elbow - shoulder) / ((elbow - shoulder) @ (elbow - shoulder))
@@ -39,6 +40,20 @@ class Landmarks:
         z = position[:, 2]
         along_leg = np.where(z > knee, (hip - z) / (hip - knee), 1 + (knee - z) / (knee - ankle))
         self.along_leg = along_leg.astype(np.float32)
+
+    def pick(self, matrix: sp.csr_matrix) -> Landmarks:
+        """The landmarks of vertices that `matrix` (V', V) interpolates."""
+        picked = copy(self)
+        picked.position, picked.arm = matrix @ self.position, matrix @ self.arm
+        picked.along_arm, picked.along_leg = matrix @ self.along_arm, matrix @ self.along_leg
+        return picked
+
+    def take(self, rows: IntArray) -> Landmarks:
+        """The landmarks of the vertices `rows`."""
+        taken = copy(self)
+        taken.position, taken.arm = self.position[rows], self.arm[rows]
+        taken.along_arm, taken.along_leg = self.along_arm[rows], self.along_leg[rows]
+        return taken
 
 
 class GarmentMesh:

@@ -26,10 +26,11 @@ def half_edges(faces: IntArray) -> IntArray:
 
 def unique_edges(faces: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     """Undirected edges (E, 2), the edge of each half edge (3 F,), and how many faces share each edge (E,)."""
-    edges, inverse, count = np.unique(
-        np.sort(half_edges(faces), axis=1), axis=0, return_inverse=True, return_counts=True
-    )
-    return edges, inverse.reshape(-1), count
+    low, high = np.sort(half_edges(faces), axis=1).T
+    # one number an edge: sorting pairs as rows took a fifth of a person's time
+    span = int(faces.max(initial=0)) + 1
+    key, inverse, count = np.unique(low * span + high, return_inverse=True, return_counts=True)
+    return np.stack(np.divmod(key, span), axis=1), inverse.reshape(-1), count
 
 
 def boundary(faces: IntArray) -> IntArray:
@@ -181,6 +182,28 @@ def close_openings(
     first = np.array([ring[label == k][0] for k in range(loops)], dtype=np.int64)
     source = np.concatenate([np.arange(count), ring, first])
     return np.concatenate([vertices, inner, centres]).astype(np.float32), closed, source
+
+
+def close_sheet(
+    outer: FloatArray, faces: IntArray, inner: FloatArray
+) -> tuple[FloatArray, IntArray, IntArray]:
+    """Make an open sheet a thin solid: `outer` (V, 3) in front, `inner` (V, 3) behind, joined at its border.
+
+    For what hangs open or lies on other cloth: a jacket's fronts, a collar. Returns vertices (2 V, 3), faces
+    and, for each vertex, the old vertex whose attributes it takes.
+    """
+    count = len(outer)
+    p, q = boundary(faces).T
+    closed = np.concatenate(
+        [
+            faces,
+            faces[:, ::-1] + count,
+            np.stack([q, p, p + count], 1),
+            np.stack([q, p + count, q + count], 1),
+        ]
+    )
+    source = np.tile(np.arange(count), 2)
+    return np.concatenate([outer, inner]).astype(np.float32), closed, source
 
 
 def is_closed(faces: IntArray) -> bool:

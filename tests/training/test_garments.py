@@ -214,6 +214,7 @@ def test_cloth_holds_together_in_hard_poses(seed: int, kind: str) -> None:
         assert longest[~fan].max() < 0.08
         assert longest.max() < 0.6
         assert (garment.vertices.min(0) > body.min(0) - 0.3).all()
+        assert garment.vertices[:, 2].min() > body[:, 2].min() - 0.05, "nothing hangs through the floor"
         assert (garment.vertices.max(0) < body.max(0) + 0.3).all()
         assert is_closed(garment.faces)
 

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from .backgrounds import cast_shadow, photographic_background
 from .camera_noise import degrade
 from .pool import list_pool, read_person
+from .views import Batch
 
 Array = NDArray[np.floating[Any]]
 BACKGROUND_FILE = "backgrounds.npy"
@@ -24,30 +24,6 @@ NOBODY = 0.04
 """Share of pictures without a person, from which the silhouette learns that there may be none."""
 FRAMED, CUTTING = 0.5, 0.35
 """Share of pictures whose frame lies inside the square crop, and of those, whose frame cuts the person."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """B views. image (B, 3, S, S) float32 in [-1, 1] at the fine size, or at the coarse one where no stage
-    needs more; front, back (B, 3, s, s) unit normals in camera space, zero outside; mask (B, 1, s, s); depth
-    (B, 2, s, s) camera z of front and back; span (B,) what the picture's side measures in the person's
-    statures; points (B, N, 3) camera space with labels (B, N) of one level; back_known (B,) 1, or 0 where
-    nothing but front and mask is known (training.pictures) and back, depth and span are zero, points and
-    labels empty; index (B,) int64, the view's place in the endless sequence of its source: whatever else is
-    drawn at random for a view depends on it alone, so that resumed and shared runs see the same; person
-    (B,) int64, the seed of who is shown."""
-
-    image: Tensor
-    front: Tensor
-    back: Tensor
-    mask: Tensor
-    depth: Tensor
-    span: Tensor
-    points: Tensor
-    labels: Tensor
-    back_known: Tensor
-    index: Tensor
-    person: Tensor
 
 
 def build_backgrounds(folder: Path, count: int, size: int, seed: int = 0) -> Path:
@@ -202,8 +178,6 @@ def _shrunk(
     return moved(colour, 0), moved(mask, 0), moved(normals, 0)
 
 
-@dataclass(frozen=True)
-class Frame:
     """Where the photograph ends inside the square crop: shares of its side, 0..1, rows from the top."""
 
     left: float

@@ -178,6 +178,8 @@ def _shrunk(
     return moved(colour, 0), moved(mask, 0), moved(normals, 0)
 
 
+@dataclass(frozen=True)
+class Frame:
     """Where the photograph ends inside the square crop: shares of its side, 0..1, rows from the top."""
 
     left: float

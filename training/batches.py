@@ -13,12 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .backgrounds import cast_shadow, photographic_background
+from .backgrounds import build_backgrounds, cast_shadow
 from .camera_noise import degrade
 from .pool import list_pool, read_person
 
 Array = NDArray[np.floating[Any]]
-BACKGROUND_FILE = "backgrounds.npy"
 NOBODY = 0.04
 """Share of pictures without a person, from which the silhouette learns that there may be none."""
 READ = ("image", "mask", "depth", "span", "points", "labels")
@@ -41,21 +40,6 @@ class Batch:
     span: Tensor
     points: Tensor
     labels: Tensor
-
-
-def build_backgrounds(folder: Path, count: int, size: int, seed: int = 0) -> Path:
-    """Write (count, size, size, 3) uint8 backgrounds once: one costs as much as a training step."""
-    path = folder / BACKGROUND_FILE
-    if not path.exists():
-        rng = np.random.default_rng([seed, 2])
-        pictures = np.empty((count, size, size, 3), np.uint8)
-        for i in range(count):
-            pictures[i] = (photographic_background(rng, size, size) * 255).round()
-        partial = path.with_suffix(".tmp")
-        with partial.open("wb") as file:
-            np.save(file, pictures)
-        partial.replace(path)
-    return path
 
 
 class Views(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]]):

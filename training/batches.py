@@ -13,32 +13,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .backgrounds import cast_shadow, photographic_background
+from .backgrounds import build_backgrounds, cast_shadow
 from .camera_noise import degrade
 from .pool import list_pool, read_person
 from .views import Batch
 
 Array = NDArray[np.floating[Any]]
-BACKGROUND_FILE = "backgrounds.npy"
 NOBODY = 0.04
 """Share of pictures without a person, from which the silhouette learns that there may be none."""
 FRAMED, CUTTING = 0.5, 0.35
 """Share of pictures whose frame lies inside the square crop, and of those, whose frame cuts the person."""
-
-
-def build_backgrounds(folder: Path, count: int, size: int, seed: int = 0) -> Path:
-    """Write (count, size, size, 3) uint8 backgrounds once: one costs as much as a training step."""
-    path = folder / BACKGROUND_FILE
-    if not path.exists():
-        rng = np.random.default_rng([seed, 2])
-        pictures = np.empty((count, size, size, 3), np.uint8)
-        for i in range(count):
-            pictures[i] = (photographic_background(rng, size, size) * 255).round()
-        partial = path.with_suffix(".tmp")
-        with partial.open("wb") as file:
-            np.save(file, pictures)
-        partial.replace(path)
-    return path
 
 
 class Views(torch.utils.data.Dataset[dict[str, NDArray[np.generic]]]):

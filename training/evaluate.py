@@ -82,7 +82,7 @@ def synthetic_cases(
             picture = (colour * cover + background * (1 - cover)).astype(np.float32)
             if noise:
                 picture = degrade(rng, picture)
-            vertices = camera_vertices(person, camera.yaw, camera.scale, camera.shift) / camera.scale
+            vertices = camera_vertices(person, camera) / camera.scale
             yield Case(
                 f"person {seed} from {yaw:g} degrees",
                 (picture * 255).round().clip(0, 255).astype(np.uint8),

@@ -59,7 +59,7 @@ def _one_view(
     person: Person, camera: Camera, rng: np.random.Generator, form: PoolFormat
 ) -> dict[str, np.ndarray]:
     view = render(person, camera, form.size, random_light(rng))
-    vertices = camera_vertices(person, camera.yaw, camera.scale, camera.shift, camera.tilt)
+    vertices = camera_vertices(person, camera)
     points = [
         mixed_points(rng, vertices, person.faces, form.points, sigma * camera.scale)
         for sigma in (COARSE_SIGMA, FINE_SIGMA)

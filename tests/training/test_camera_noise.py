@@ -82,7 +82,7 @@ def test_compression_is_that_of_jpeg(quality: int) -> None:
     image = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
     ours = compressed(image, torch.tensor([quality]))[0].permute(1, 2, 0).numpy() * 255
     assert ours.shape == picture.shape
-    assert np.abs(ours - written).mean() < 1.2
+    assert np.abs(ours - written).mean() < 1.5
     assert np.abs(ours - written).mean() < 0.5 * max(1.0, np.abs(written - picture).mean())
 
 

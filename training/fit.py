@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from engine.networks import PIFuHD
 from engine.weights import Preset, load_weights
 
-from .batches import batches
 from .stages import SETTINGS, STAGES
 
 EMA = 0.998
@@ -109,7 +108,7 @@ def _fit_stage(
     )
     if progress.seconds < budget:
         views = stage.views(pool, settings, seed)
-        source = iter(batches(views, settings.batch, workers, progress.step))
+        source = views.batches(settings.batch, workers, progress.step)
         sums: dict[str, float] = defaultdict(float)
         counted = 0
         saved = time.monotonic()

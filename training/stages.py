@@ -13,8 +13,8 @@ from torch.nn import functional
 from engine.networks import NormalMaps, PIFuHD
 from engine.networks.normal import maps_of_pair, maps_of_shared, unit
 
-from .batches import Batch, Views
 from .losses import extended_bce, gradient_l1, masked_l1
+from .views import Batch, StoredViews, ViewSettings
 
 Losses = dict[str, Tensor]
 COLUMN_REACH = 0.7
@@ -53,8 +53,9 @@ class NormalStage(nn.Module):
         ]
         return kept
 
-    def views(self, folder: Path, settings: StageSettings, seed: int) -> Views:
-        return Views(folder, self.network.preset.coarse_size, 0, settings.points, True, seed)
+    def views(self, folder: Path, settings: StageSettings, seed: int) -> StoredViews:
+        size = self.network.preset.coarse_size
+        return StoredViews(folder, ViewSettings(size, size, 0, settings.points, True), seed)
 
     def forward(self, batch: Batch) -> Losses:
         level = self.network.netG
@@ -102,8 +103,9 @@ class CoarseStage(nn.Module):
         level = self.network.netG
         return [*level.image_filter.parameters(), *level.mlp.parameters(), *self.depth.parameters()]
 
-    def views(self, folder: Path, settings: StageSettings, seed: int) -> Views:
-        return Views(folder, self.network.preset.coarse_size, 0, settings.points, False, seed)
+    def views(self, folder: Path, settings: StageSettings, seed: int) -> StoredViews:
+        size = self.network.preset.coarse_size
+        return StoredViews(folder, ViewSettings(size, size, 0, settings.points, False), seed)
 
     def forward(self, batch: Batch) -> Losses:
         maps = frozen_maps(self.network, batch.image)
@@ -137,8 +139,10 @@ class FineStage(nn.Module):
     def trained(self) -> list[nn.Parameter]:
         return [*self.network.image_filter.parameters(), *self.network.mlp.parameters()]
 
-    def views(self, folder: Path, settings: StageSettings, seed: int) -> Views:
-        return Views(folder, self.network.preset.fine_size, 1, settings.points, False, seed)
+    def views(self, folder: Path, settings: StageSettings, seed: int) -> StoredViews:
+        preset = self.network.preset
+        asked = ViewSettings(preset.fine_size, preset.coarse_size, 1, settings.points, False)
+        return StoredViews(folder, asked, seed)
 
     def forward(self, batch: Batch) -> Losses:
         size = self.network.preset.fine_size

@@ -7,6 +7,7 @@ import pytest
 from tests.tiny import SMALL_POOL
 from training.humans import Person, make_person
 from training.pool import build_person
+from training.views import StockFormat, build_stock
 
 
 @pytest.fixture(scope="session")
@@ -18,4 +19,5 @@ def person() -> Person:
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pool")
     build_person(folder, 5, SMALL_POOL)
+    build_stock(folder, StockFormat(6, 64, 3, 32))
     return folder

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from ..filters import filtered, gaussian
 from .faults import Develop, Faults, Grain, Softness, draw_faults
 from .jpeg import compressed
 
@@ -103,23 +104,6 @@ def _kernel(softness: Softness, width: int) -> NDArray[np.float64]:
     x, y = radius + np.cos(softness.angle) * steps, radius + np.sin(softness.angle) * steps
     np.add.at(kernel, (y.round().astype(int), x.round().astype(int)), 1 / len(steps))
     return (kernel + kernel[::-1, ::-1]) / 2
-
-
-def gaussian(sigma: float) -> NDArray[np.float64]:
-    """Weights (K,) that sum to 1 out to three sigma, K odd."""
-    radius = max(1, math.ceil(3 * sigma))
-    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(sigma, 1e-3)) ** 2)
-    return np.asarray(weights / weights.sum())
-
-
-def filtered(images: Tensor, kernels: Tensor) -> Tensor:
-    """Each picture of (B, C, H, W) with its own kernel (B, Kh, Kw), sides odd; borders are repeated."""
-    count, channels = images.shape[:2]
-    tall, wide = kernels.shape[1] // 2, kernels.shape[2] // 2
-    padded = functional.pad(images, (wide, wide, tall, tall), mode="replicate").flatten(0, 1)[None]
-    # one group a plane: channels as batch took three times as long on a CPU
-    weights = kernels.repeat_interleave(channels, 0)[:, None]
-    return functional.conv2d(padded, weights, groups=count * channels).reshape(images.shape)
 
 
 def _noisy(images: Tensor, grains: list[Grain]) -> Tensor:

@@ -174,9 +174,9 @@ def _random_frame(rng: np.random.Generator, yaw: float, tilt: float, points: Arr
     return Camera(yaw, scale, shift, tilt, None if metres is None else metres * scale)
 
 
-def random_cameras(rng: np.random.Generator, people: Sequence[Person]) -> list[Camera]:
+def random_cameras(rngs: Sequence[np.random.Generator], people: Sequence[Person]) -> list[Camera]:
     """A camera for each person, as photographs have them: mostly from the front, the person filling most of
-    the square crop. Deterministic from rng.
+    the square crop. Each is deterministic from its own rng, whoever else is among the people.
 
     55 % within 40 degrees of the front, else uniform; the larger extent fills 0.8 to 0.95 of the crop (three
     in four) or 0.55 to 0.8; three in twenty are portraits, cut anywhere from the shins to the chest; one in
@@ -188,14 +188,17 @@ def random_cameras(rng: np.random.Generator, people: Sequence[Person]) -> list[C
             math.radians(rng.uniform(-40, 40) if rng.random() < 0.55 else rng.uniform(-180, 180)),
             math.radians(rng.uniform(-5, 5)),
         )
-        for _ in people
+        for rng in rngs
     ]
     packed = place(people, [Camera(yaw, 1.0, (0.0, 0.0), tilt) for yaw, tilt in turns])
-    stride = -(-packed.vertex_rows.shape[1] // _FRAMING_POINTS)
-    points = packed.vertices[packed.vertex_rows[:, ::stride]].double().cpu().numpy()
-    return [_random_frame(rng, yaw, tilt, points[i]) for i, (yaw, tilt) in enumerate(turns)]
+    # rows go round, so that a person's points do not depend on how many vertices the others have
+    sizes = torch.tensor([len(person.vertices) for person in people], device=packed.vertices.device)
+    steps = torch.arange(_FRAMING_POINTS, device=sizes.device)
+    rows = packed.vertex_rows[:, :1] + steps * sizes[:, None] // _FRAMING_POINTS
+    points = packed.vertices[rows].double().cpu().numpy()
+    return [_random_frame(rng, *turn, seen) for rng, turn, seen in zip(rngs, turns, points, strict=True)]
 
 
 def random_camera(rng: np.random.Generator, person: Person) -> Camera:
     """One of `random_cameras`."""
-    return random_cameras(rng, [person])[0]
+    return random_cameras([rng], [person])[0]

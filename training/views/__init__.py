@@ -2,5 +2,18 @@
 """Views as the stages of training read them: people of a pool, photographed in all sorts of places."""
 
 from .batch import Batch, Source, ViewSettings, batch_picture
+from .live import LiveViews
+from .stock import StockFormat, build_stock
+from .stored import StoredViews, loaded
 
-__all__ = ["Batch", "Source", "ViewSettings", "batch_picture"]
+__all__ = [
+    "Batch",
+    "LiveViews",
+    "Source",
+    "StockFormat",
+    "StoredViews",
+    "ViewSettings",
+    "batch_picture",
+    "build_stock",
+    "loaded",
+]

@@ -307,7 +307,8 @@ def dress_form(rng: np.random.Generator) -> list[Solid]:
         waist = base + 0.28
         skirt = [
             (0, waist, 0, 0.092 * wide, 0.123 * wide),
-            (0, waist - 0.2, 0, 0.13 * wide, 0.185 * wide),
+            (0, waist - 0.08, 0, 0.124 * wide, 0.174 * wide),
+            (0, waist - 0.2, 0, 0.14 * wide, 0.195 * wide),
             (0, waist - length, 0, 0.16 + 0.2 * length, 0.2 + 0.2 * length),
         ]
         parts.append(tube(skirt, cloth(rng), 40, 16))

@@ -1,0 +1,5 @@
+"""Things that are not the person: what stands beside people, and what they hold."""
+
+from .sprites import build_sprites
+
+__all__ = ["build_sprites"]

@@ -212,7 +212,7 @@ def _draw_standing(rng: Generator, stock: Stock, nobody: bool) -> tuple[Standing
             kind=kind,
             number=int(rng.integers(count)),
             far=float(rng.uniform(0.35, 0.97)),
-            metres=SPRITE_METRES if kind == "people" else float(np.exp(rng.uniform(*np.log((0.4, 1.9))))),
+            metres=SPRITE_METRES if kind == "people" else float(np.exp(rng.uniform(*np.log((0.4, 1.4))))),
             aside=float(rng.uniform(-0.25, 1.0)),
             right=bool(rng.random() < 0.5),
             horizon=horizon,

@@ -209,6 +209,7 @@ def _blade(
     rise, droop = rng.uniform(0.5, 1.0), rng.uniform(0.3, 1.1)
     out = np.array([np.cos(angle), 0, np.sin(angle)])
     spine = start + length * (t * 0.8 * out + (rise * t - droop * t**2) * np.array([0, 1.0, 0]))
+    spine[:, 1] = spine[:, 1].clip(0.02)  # what is too long lies on the floor
     side = np.array([-np.sin(angle), 0, np.cos(angle)])
     half = width * np.sin(np.pi * t**0.8).clip(0.03)
     fold = np.array([0.25, 0.06, 0, 0.06, 0.25])[None, :, None] * half[:, None] * np.array([0, 1.0, 0])

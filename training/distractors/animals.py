@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -132,7 +132,9 @@ def _animal(rng: np.random.Generator, build: Build, sits: bool) -> list[Solid]:
     if build.height > 1:
         parts += _mane(rng, build, base, crown)
     seed = int(rng.integers(1 << 20))
-    return [furred(part, build.tuft, 1.5 / build.height**0.5 * 18, seed) for part in parts]
+    coated = [furred(part, build.tuft, 27 / build.height**0.5, seed) for part in parts]
+    # a tail or a thigh that would sink into the floor lies on it
+    return [replace(part, vertices=part.vertices.clip([-np.inf, 0, -np.inf])) for part in coated]
 
 
 def _seated(rng: np.random.Generator, build: Build, coat: Material, trunk: list[Solid]) -> list[Solid]:
@@ -217,11 +219,11 @@ def horse(rng: np.random.Generator) -> list[Solid]:
     height = rng.uniform(1.1, 1.65)
     build = Build(
         height=height,
-        trunk=height * 1.02,
+        trunk=height * 0.84,
         chest=height * 0.16,
         belly=height * 0.17,
         leg=height * 0.07,
-        neck=height * 0.52,
+        neck=height * 0.46,
         raised=rng.uniform(35, 60),
         head=height * 0.38,
         snout=0.52,

@@ -100,3 +100,9 @@ def dark(rng: np.random.Generator) -> Material:
     """Noses, eyes, tyres, soil."""
     colour = _shade(0.08, rng.uniform(0, 0.3), rng.uniform(0.02, 0.1))
     return _made(rng, colour, colour * 0.6, (60, 60, 60), 0.5, float(rng.uniform(0.1, 0.5)))
+
+
+def sturdy(rng: np.random.Generator) -> Material:
+    """What legs and boards are made of."""
+    kind = rng.random()
+    return wood(rng) if kind < 0.6 else metal(rng) if kind < 0.8 else plain(rng, (0.1, 0.5))

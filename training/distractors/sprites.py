@@ -16,7 +16,7 @@ from ..humans import Person
 from ..humans.topology import FloatArray
 from ..render import Camera, View, random_light, render
 from ..stacks import write_stack
-from . import animals, furniture, held, street
+from . import animals, furniture, held, plants, stands, street
 from .solids import Solid, moved, rotation
 
 Kind = Literal["standing", "held"]
@@ -28,10 +28,10 @@ THINGS: dict[Kind, dict[Maker, float]] = {
         furniture.stool: 0.06,
         furniture.table: 0.1,
         furniture.shelf: 0.07,
-        furniture.lamp: 0.06,
-        furniture.plant: 0.11,
-        furniture.coat_stand: 0.05,
-        furniture.dress_form: 0.06,
+        stands.lamp: 0.06,
+        plants.plant: 0.11,
+        stands.coat_stand: 0.05,
+        stands.dress_form: 0.06,
         animals.dog: 0.1,
         animals.cat: 0.04,
         animals.horse: 0.04,

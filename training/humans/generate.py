@@ -55,7 +55,8 @@ def make_person(seed: int) -> Person:
         parts.append(hair_part)
     description = {"female": female, "pose": pose.kind, "top": outfit.top, "bottom": outfit.bottom}
     upright = rest[shared.skin_ids, 2]
-    return assemble(parts, seed, float(upright.max() - upright.min()), description)
+    hands = body.palms(joints, transforms)
+    return assemble(parts, seed, float(upright.max() - upright.min()), description, hands)
 
 
 def _phenotype(rng: np.random.Generator, female: bool) -> dict[str, float]:

@@ -26,6 +26,8 @@ HAT_SHARE, BAG_SHARE, GLASSES_SHARE, SUNGLASSES = 0.1, 0.15, 0.14, 0.35
 """About what is seen in a street; the last is the share of glasses that are dark."""
 ADULT = 1.7
 """Metres of stature that bags are made for; a child's are smaller."""
+HIP = 0.49
+"""Height of a hand that hangs over stature, at most: an arm that is bent to the waist carries no tote."""
 BEARD_LENGTH = {
     "full": (0.005, 0.022),
     "short": (0.001, 0.004),
@@ -37,8 +39,8 @@ BEARD_LENGTH = {
 
 @dataclass(frozen=True)
 class Dressed:
-    """A posed person in clothes: the body at rest (19158, 3), the bones' transforms (J, 3, 4), the palms (2, 3)
-    and the skin."""
+    """A posed person in clothes: the body at rest (19158, 3), the bones' transforms (J, 3, 4), the palms
+    (2, 3) and the skin."""
 
     physique: Physique
     looks: Complexion
@@ -80,7 +82,7 @@ def accessories(
                 np.full((len(solid.vertices), 3), 0.06) if lens else np.tile(frame, (len(solid.vertices), 1))
             )
             parts.append(_part(solid, colour, GLASSES, 0.4))
-    bag = _drawn_bag(rng, person.pose) if rng.random() < BAG_SHARE else "none"
+    bag = _drawn_bag(rng, person) if rng.random() < BAG_SHARE else "none"
     if bag != "none":
         size = person.physique.stature / ADULT
         carrier = Carrier(
@@ -111,9 +113,11 @@ def _clothed(flesh: Flesh, garments: list[Garment]) -> Flesh:
     return Flesh(points, np.concatenate(normals), np.zeros(len(points), bool))
 
 
-def _drawn_bag(rng: np.random.Generator, pose: str) -> str:
-    """A tote needs a hanging hand; in other poses a bag is worn."""
-    shares = {kind: share for kind, share in BAGS.items() if kind != "tote" or pose in HANGING}
+def _drawn_bag(rng: np.random.Generator, person: Dressed) -> str:
+    """A tote needs a hand that hangs; in other poses a bag is worn."""
+    height = float(person.palms[:, 2].min() - person.flesh.points[:, 2].min())
+    hangs = person.pose in HANGING and height < HIP * person.physique.stature
+    shares = {kind: share for kind, share in BAGS.items() if kind != "tote" or hangs}
     weights = np.array(list(shares.values()))
     return str(rng.choice(list(shares), p=weights / weights.sum()))
 

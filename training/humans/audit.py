@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -20,13 +20,14 @@ from .poses.flesh import Solid, patch
 from .solids import volume
 from .topology import FloatArray, is_closed, vertex_normals
 
-LONGEST = {"skin": 0.12, "eyes": 0.03, "hair": 0.2, "hat": 0.15, "glasses": 0.15, "bag": 0.3, "shoes": 0.15}
-"""Metres that an edge of a part measures at most. The garments that are not named have caps that span half
-of a coat or of a wide skirt: CLOTH."""
+LONGEST = {"skin": 0.12, "eyes": 0.03, "hair": 0.3, "hat": 0.15, "glasses": 0.15, "bag": 0.3, "shoes": 0.15}
+"""Metres that an edge of a part measures at most, about 1.6 times the longest of 200 people; hair that parts
+over a shoulder reaches 0.19. CLOTH is for tops and bottoms."""
 CLOTH = 0.6
+"""Metres: the cap of a wide hem is a fan, whose edges span half a coat or half a skirt."""
 BULK = (1.2, 8.0)
-"""Volume of all parts over the skin's. Garments are solids that overlap the body: a shirt and trousers come to
-2.5, a wide coat over a dress to 4.1, and a bag, a hat and one more layer add 2."""
+"""Volume of all parts over the skin's. Garments are solids that overlap the body: a shirt and trousers come
+to 2.5, a wide coat over trousers to 4.8, and a bag, a hat and one more layer add 2."""
 STATURES = (0.95, 2.1)
 """Metres."""
 SUNK = 0.002
@@ -97,17 +98,22 @@ class Report:
         return "\n".join(lines)
 
 
-def audit(seeds: Iterable[int], workers: int) -> Report:
-    """Make the people of `seeds` in `workers` processes and measure each. Raises ValueError where there is
-    nobody to make."""
+def audit(seeds: Iterable[int], workers: int, progress: Callable[[int, int], None] | None = None) -> Report:
+    """Make the people of `seeds` in `workers` processes and measure each; `progress` hears done and total.
+
+    Raises ValueError where there is nobody to make.
+    """
     wanted = list(seeds)
     if not wanted or workers < 1:
         raise ValueError("A check needs at least one person and one worker: give --check 2000 --workers 2.")
-    if workers == 1:
-        return Report([_made(seed) for seed in wanted])
+    findings = []
     # fresh processes: torch's threads do not survive a fork
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        return Report(list(pool.map(_made, wanted, chunksize=4)))
+        for found in pool.map(_made, wanted, chunksize=4):
+            findings.append(found)
+            if progress is not None:
+                progress(len(findings), len(wanted))
+    return Report(findings)
 
 
 def _made(seed: int) -> Findings:

@@ -18,7 +18,7 @@ from .topology import FloatArray
 BAGS = {"backpack": 0.36, "shoulder bag": 0.36, "tote": 0.28}
 HANGING = ("stand", "walk")
 """Poses in which a hand hangs low enough to carry a tote."""
-STRAP_CLEAR = 0.004
+STRAP_CLEAR = 0.009
 """Metres between clothes and the middle of a strap."""
 
 
@@ -80,7 +80,7 @@ def _strap(carrier: Carrier, path: FloatArray, width: float, clear: float = STRA
         line[1:-1] = gaussian_filter1d(line, 1.5, axis=0, mode="nearest")[1:-1]
         line[1:-1] = carrier.flesh.pushed_out(line[1:-1], clear)
     out = gaussian_filter1d(carrier.flesh.normals_at(line), 3.0, axis=0, mode="nearest")
-    half, thin = 0.5 * width, 0.0022
+    half, thin = 0.5 * width, 0.003
     profile = np.array([[thin, half], [-thin, half], [-thin, -half], [thin, -half]])
     return loft(profiled(line, out, np.tile(profile, (len(line), 1, 1))))
 

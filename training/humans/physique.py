@@ -14,8 +14,9 @@ CHILDREN = 0.07
 """Share of people under about 12 years."""
 CHILD_STATURES, ADULT_STATURES = (1.0, 1.5), (1.45, 2.05)
 """Metres; what is drawn beyond them is drawn again."""
-MAN, WOMAN, SPREAD = 1.765, 1.63, 0.07
-"""Mean statures and their standard deviation in metres: about those of adults in Europe and the Americas."""
+MAN, WOMAN, SPREAD = 1.765, 1.63, 0.085
+"""Mean statures in metres, about those of adults in Europe, and their standard deviation, a fifth wider than
+theirs so that the tall and the small are seen too."""
 GROWTH = ((0.89, 0.1), (1.11, 0.2), (1.34, 0.3), (1.51, 0.4))
 """Stature in metres of the model's average child, and its age axis there."""
 

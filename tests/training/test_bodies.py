@@ -14,6 +14,7 @@ from training.humans.kit import kit
 from training.humans.person import KINDS
 from training.humans.physique import ADULT_STATURES, CHILD_STATURES, Physique, draw_physique, stature_of
 from training.humans.poses.flesh import regions
+from training.humans.solids import volume
 from training.humans.topology import is_closed
 
 
@@ -45,16 +46,19 @@ def test_a_body_measures_the_stature_that_was_drawn(crowd: list[Physique]) -> No
 
 
 def test_there_are_all_builds_and_people_between_man_and_woman(crowd: list[Physique]) -> None:
-    weight = np.array([p.phenotype["weight"] for p in crowd])
-    assert (weight < 0.25).mean() > 0.05
-    assert (weight > 0.75).mean() > 0.05
     between = np.mean([0.25 < p.phenotype["gender"] < 0.75 for p in crowd])
     assert 0.05 < between < 0.35
     assert 0.4 < np.mean([p.female for p in crowd]) < 0.6
-    bodies = [kit().body.rest({**p.phenotype, "height": 0.5})[0] for p in crowd[:60]]
-    waist = np.abs(kit().canonical[:, 2] - 0.2) < 0.01
-    girth = np.array([np.ptp(rest[kit().skin_ids[waist[kit().skin_ids]], 1]) for rest in bodies])
-    assert girth.max() > 1.5 * girth.min()
+    adults = [p for p in crowd if not p.child][:150]
+    index = []
+    for adult in adults:
+        rest, _ = kit().body.rest(adult.phenotype)
+        index.append(985 * volume(rest[kit().skin_ids], kit().skin_faces) / adult.stature**2)
+    # kilograms a square metre: from thin to obese, most between
+    thin, middle, fat = np.quantile(index, [0.04, 0.5, 0.96])
+    assert 16 < thin < 19
+    assert 21.5 < middle < 26
+    assert 31 < fat < 40
 
 
 def test_children_have_no_beards_and_skin_has_all_tones(crowd: list[Physique]) -> None:
@@ -129,14 +133,12 @@ def test_the_audit_finds_cloth_in_the_skin_and_limbs_in_each_other(person: Perso
     middle = vertices[sunk].mean(0)
     vertices[sunk] = middle + 0.7 * (vertices[sunk] - middle)
     assert examine(replace(person, vertices=vertices)).inside > examine(person).inside + 0.2
-    # the right leg is moved most of the way to the left one
-    shared, crossed = kit(), person.vertices.clone()
-    legs = [np.isin(shared.skin_ids, np.concatenate([regions(shared.body)[f"{part}.{side}"]
-                                                     for part in ("thigh", "shin", "foot")]))
-            for side in "LR"]  # fmt: skip
-    left, right = (torch.from_numpy(np.nonzero(leg)[0]) for leg in legs)
-    crossed[right] += 0.7 * (crossed[left].mean(0) - crossed[right].mean(0))
-    assert examine(replace(person, vertices=crossed)).collides
+    # the left hand is moved into the belly
+    shared, through = kit(), person.vertices.clone()
+    at = {name: torch.from_numpy(np.isin(shared.skin_ids, ids)) for name, ids in regions(shared.body).items()}
+    hand, trunk = (at[name].nonzero()[:, 0] for name in ("hand.L", "trunk"))
+    through[hand] += through[trunk].mean(0) - through[hand].mean(0)
+    assert examine(replace(person, vertices=through)).collides
 
 
 def test_an_audit_of_nobody_says_what_to_give() -> None:

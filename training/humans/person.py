@@ -11,16 +11,18 @@ from torch import Tensor
 
 from .topology import FloatArray, IntArray
 
-SKIN, TOP, BOTTOM, SHOES, EYES, HAIR = range(6)
+SKIN, TOP, BOTTOM, SHOES, EYES, HAIR, HAT, BAG, GLASSES = range(9)
 """Part kinds, so that a reader of a person can tell cloth from skin."""
+KINDS = ("skin", "top", "bottom", "shoes", "eyes", "hair", "hat", "bag", "glasses")
+"""Their names; a person's description lists the name of each part under "parts"."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One closed piece of a person: the body, a garment, an eye, the hair.
+    """One closed piece of a person: the body, a garment, an eye, a lock of hair, a bag.
 
     vertices (V, 3) float32 metres, z up, facing -y (the frame of the body model); faces (F, 3) int64,
-    counter-clockwise seen from outside; albedo (V, 3) float32 sRGB in [0, 1]; kind: one of SKIN .. HAIR;
+    counter-clockwise seen from outside; albedo (V, 3) float32 sRGB in [0, 1]; kind: one of SKIN .. GLASSES;
     gloss in [0, 1].
     """
 
@@ -74,6 +76,6 @@ def assemble(
         ),
         seed=seed,
         stature=stature,
-        description=description,
+        description={**description, "parts": [KINDS[p.kind] for p in parts]},
         hands=torch.from_numpy(hands),
     )

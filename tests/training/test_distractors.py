@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.distractors import build_sprites
+from training.distractors import build_sprites, sprite_metres
 from training.distractors.materials import wood
 from training.distractors.solids import Solid, box, ellipsoid, leaf, moved, rotation, tube, wheel
 from training.distractors.sprites import THINGS, Kind, Maker, draw
@@ -123,3 +123,12 @@ def test_sprites_are_written_once_and_depend_on_the_seed_alone(tmp_path: Path) -
     assert np.array_equal(np.load(again), first)
     assert not np.array_equal(np.load(other), first)
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_each_sprite_tells_its_real_size() -> None:
+    standing, held = sprite_metres("standing", 12), sprite_metres("held", 12)
+    assert len(standing) == len(held) == 12
+    assert 0.2 < min(standing) < max(standing) < 3
+    assert 0.05 < min(held) < max(held) < 2.5
+    assert np.median(standing) > 2 * np.median(held)
+    assert sprite_metres("held", 3) == held[:3]

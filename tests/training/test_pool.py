@@ -23,9 +23,9 @@ from training.pool import (
     build_pool,
     list_pool,
     list_views,
-    read_arrays,
     read_person,
     read_usable,
+    read_views,
 )
 
 
@@ -48,7 +48,7 @@ def test_a_person_comes_back_as_it_was_made(pool: Path) -> None:
 
 
 def test_rendered_views_have_the_documented_arrays(pool: Path) -> None:
-    views = read_arrays(pool / "views" / "0000005.npz")
+    views = read_views(pool / "views" / "0000005.npz")
     assert views["colour"].shape == (2, 128, 128, 3)
     assert views["front"].shape == (2, 64, 64, 3)
     assert views["points"].shape == (2, 2, 600, 3)
@@ -87,6 +87,12 @@ def test_an_older_pool_is_told_from_a_damaged_one(tmp_path: Path) -> None:
     np.savez(tmp_path / "0000002.npz", colour=np.zeros(3), mask=np.zeros(3))
     with pytest.raises(ValueError, match=r"older pool.*Name an empty folder"):
         read_person(tmp_path / "0000002.npz")
+
+
+def test_views_of_another_kind_are_told(tmp_path: Path) -> None:
+    np.savez(tmp_path / "0000002.npz", colour=np.zeros(3), mask=np.zeros(3))
+    with pytest.raises(ValueError, match=r"it lacks back\)\. Delete it"):
+        read_views(tmp_path / "0000002.npz")
 
 
 def test_a_damaged_file_is_named_once_and_left_out(

@@ -14,7 +14,7 @@ import torch
 
 from tests.training.shapes import figure
 from training.occupancy import inside
-from training.pool import read_arrays, read_person
+from training.pool import read_person, read_views
 from training.render import Camera, camera_vertices, random_light
 from training.subjects import Subjects, render_subjects
 from training.views import Batch, LiveViews, Source, StoredViews, ViewSettings, batch_picture
@@ -25,7 +25,7 @@ from training.views.paste import box_of, pasted, premultiplied
 from training.views.photograph import photograph
 from training.views.plan import Cut, Held, Plan, Shadow, Small, Standing, draw_plan
 from training.views.scene import LARGEST, Props, with_held, with_standing
-from training.views.stock import read_stock
+from training.views.stock import read_props
 from training.views.subject import edged, frames, within
 
 CPU = torch.device("cpu")
@@ -37,7 +37,7 @@ NORMALS = ViewSettings(64, 64, 0, 300, True)
 def props(pool: Path) -> Props:
     people = torch.full((3, 32, 32, 4), 255, dtype=torch.uint8)
     people[:, :, :8] = people[:, :, 24:] = 0
-    return Props(people=people, **read_stock(pool))
+    return read_props(pool, people, CPU)
 
 
 @pytest.fixture(scope="module")
@@ -362,7 +362,7 @@ def test_what_is_made_ahead_comes_in_order_and_ends_with_the_error(subjects: Sub
 
 def test_the_span_counts_statures_and_grows_where_the_person_is_shown_smaller(pool: Path) -> None:
     assert 1.4 < read_person(pool / "0000005.npz").stature < 2.1
-    views = read_arrays(pool / "views" / "0000005.npz")
+    views = read_views(pool / "views" / "0000005.npz")
     for span, mask in zip(views["span"], views["mask"], strict=True):
         rows = np.flatnonzero(mask.max(1) > 128)
         tall = (rows[-1] - rows[0] + 1) / len(mask)

@@ -92,20 +92,31 @@ def _straight(view: View) -> NDArray[np.uint8]:
     return np.asarray((rgba * 255).round(), np.uint8)
 
 
-def draw(rng: np.random.Generator, kind: Kind, size: int) -> NDArray[np.uint8]:
-    """One thing in random colours and light, from any side: (size, size, 4) uint8 RGBA."""
+def _posed(rng: np.random.Generator, kind: Kind) -> tuple[list[Solid], Camera]:
+    """A thing, turned to any side, and the camera that fills the square with it."""
     makers = list(THINGS[kind])
     solids = makers[rng.choice(len(makers), p=list(THINGS[kind].values()))](rng)
     # standing things are seen a little from above, held ones from wherever the hand turns them
     tilt = rng.uniform(-4, 14) if kind == "standing" else rng.normal(0, 20)
     solids = moved(solids, rotation(0, tilt) @ rotation(1, rng.uniform(0, 360)))
-    vertices = np.concatenate([piece.vertices for piece in solids])
-    return _straight(render(assemble(solids), _camera(vertices, kind), size, random_light(rng)))
+    return solids, _camera(np.concatenate([piece.vertices for piece in solids]), kind)
+
+
+def draw(rng: np.random.Generator, kind: Kind, size: int) -> NDArray[np.uint8]:
+    """One thing in random colours and light, from any side: (size, size, 4) uint8 RGBA."""
+    solids, camera = _posed(rng, kind)
+    return _straight(render(assemble(solids), camera, size, random_light(rng)))
 
 
 def _sprites(kind: Kind, count: int, size: int, seed: int) -> Iterator[NDArray[np.uint8]]:
     for index in range(count):
         yield draw(np.random.default_rng([seed, 6, index]), kind, size)
+
+
+def sprite_metres(kind: Kind, count: int, seed: int = 0) -> list[float]:
+    """Metres that the side of each sprite of `build_sprites` measures."""
+    rngs = (np.random.default_rng([seed, 6, index]) for index in range(count))
+    return [2 / _posed(rng, kind)[1].scale for rng in rngs]
 
 
 def build_sprites(folder: Path, kind: Kind, count: int, size: int, seed: int = 0) -> Path:

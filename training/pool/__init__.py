@@ -3,8 +3,8 @@
 
 from .build import build_person, build_pool
 from .listing import TEST_SEEDS, list_pool, list_views, read_usable
-from .people import PackedPerson, read_arrays, read_packed, read_person
-from .pictures import PoolFormat, one_view
+from .people import PackedPerson, read_packed, read_person
+from .pictures import PoolFormat, one_view, read_views
 
 __all__ = [
     "TEST_SEEDS",
@@ -15,8 +15,8 @@ __all__ = [
     "list_pool",
     "list_views",
     "one_view",
-    "read_arrays",
     "read_packed",
     "read_person",
     "read_usable",
+    "read_views",
 ]

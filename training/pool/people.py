@@ -99,7 +99,7 @@ def read_packed(path: Path) -> PackedPerson:
             description=json.loads(arrays["description"].tobytes()),
         )
     except (KeyError, ValueError) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
 
 
 def read_person(path: Path) -> Person:
@@ -133,8 +133,9 @@ def read_arrays(path: Path) -> Arrays:
         with np.load(path) as data:
             return {key: data[key] for key in data.files}
     except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
 
 
-def _damaged(path: Path, error: Exception) -> ValueError:
-    return ValueError(f"{path} is not a person of a pool ({error}). Delete it and build the pool again.")
+def damaged(path: Path, why: object) -> ValueError:
+    """The error that names a file of the pool, why it cannot be used and what to do."""
+    return ValueError(f"{path} is not a person of a pool ({why}). Delete it and build the pool again.")

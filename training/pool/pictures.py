@@ -7,7 +7,8 @@ views are made once and varied as they are read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,7 +18,10 @@ from torch.nn import functional
 from ..humans import Person
 from ..sampling import COARSE_SIGMA, FINE_SIGMA
 from ..subjects import Subjects, draw_shots, render_subjects
-from .people import Arrays
+from .people import Arrays, damaged, read_arrays
+
+FIELDS = {field.name for field in fields(Subjects)} - {"person"}
+"""Names of the arrays of a file of views; who is shown its name tells."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,15 @@ def _compact(seen: Subjects) -> Arrays:
         **{name: getattr(seen, name) for name in ("span", "metre", "floor", "hands")},
     }
     return {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in tensors.items()}
+
+
+def read_views(path: Path) -> Arrays:
+    """What `make_views` gave, from a file of the pool. Raises ValueError where it is damaged or none."""
+    views = read_arrays(path)
+    lacking = sorted(FIELDS - views.keys())
+    if lacking:
+        raise damaged(path, f"it lacks {lacking[0]}")
+    return views
 
 
 def one_view(views: Arrays, number: int, level: int, person: int) -> Subjects:

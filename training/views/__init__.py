@@ -4,7 +4,7 @@
 from .batch import Batch, Source, ViewSettings, batch_picture
 from .live import LiveViews
 from .stock import StockFormat, build_stock
-from .stored import StoredViews, loaded
+from .stored import StoredViews
 
 __all__ = [
     "Batch",
@@ -15,5 +15,4 @@ __all__ = [
     "ViewSettings",
     "batch_picture",
     "build_stock",
-    "loaded",
 ]

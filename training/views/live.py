@@ -20,8 +20,7 @@ from .batch import Batch, ViewSettings, view_numbers
 from .bystanders import BYSTANDERS, person_sprites
 from .photograph import photograph
 from .plan import draw_plan
-from .scene import Props
-from .stock import read_stock
+from .stock import read_props
 
 AHEAD = 2
 """Steps whose people are read before they are asked for."""
@@ -43,8 +42,7 @@ class LiveViews:
     def __init__(self, folder: Path, settings: ViewSettings, seed: int, device: torch.device) -> None:
         self.folder, self.settings, self.seed, self.device = folder, settings, seed, device
         self.files = list_pool(folder)
-        stock = {kind: pictures.to(device) for kind, pictures in read_stock(folder).items()}
-        self.props = Props(people=self._bystanders(), **stock)
+        self.props = read_props(folder, self._bystanders(), device)
 
     def batches(
         self, count: int, workers: int, first: int = 0, rank: int = 0, world: int = 1

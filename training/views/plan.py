@@ -139,12 +139,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Stock:
-    """How many pictures there are to choose from; 0 people where none were rendered yet."""
+    """What there is to choose from: how many backgrounds and sprites of people, and of each standing and held
+    thing the metres that its sprite's side measures.
+    """
 
     backgrounds: int
     people: int
-    standing: int
-    held: int
+    standing: tuple[float, ...]
+    held: tuple[float, ...]
 
 
 def draw_plan(rng: Generator, stock: Stock, for_normals: bool) -> Plan:
@@ -204,22 +206,27 @@ def _draw_standing(rng: Generator, stock: Stock, nobody: bool) -> tuple[Standing
     horizon = float(rng.uniform(0.5, 1.0))
     people = int(rng.choice([1, 2, 3], p=[0.55, 0.3, 0.15])) if rng.random() < OTHERS else 0
     things = int(rng.choice([1, 2], p=[0.7, 0.3])) if rng.random() < (0.5 if nobody else THINGS) else 0
-    kinds: list[tuple[Literal["people", "standing"], int]] = [("standing", stock.standing)] * things
+    sizes: dict[Literal["people", "standing"], tuple[float, ...]] = {
+        "people": (SPRITE_METRES,) * stock.people,
+        "standing": stock.standing,
+    }
+    kinds: list[Literal["people", "standing"]] = ["standing"] * things
     if not nobody and stock.people:
-        kinds += [("people", stock.people)] * people
+        kinds += ["people"] * people
+    numbers = [int(rng.integers(len(sizes[kind]))) for kind in kinds]
     drawn = [
         Standing(
             kind=kind,
-            number=int(rng.integers(count)),
+            number=number,
             far=float(rng.uniform(0.35, 0.97)),
-            metres=SPRITE_METRES if kind == "people" else float(np.exp(rng.uniform(*np.log((0.4, 1.4))))),
+            metres=sizes[kind][number],
             aside=float(rng.uniform(-0.25, 1.0)),
             right=bool(rng.random() < 0.5),
             horizon=horizon,
             flip=bool(rng.random() < 0.5),
             gain=float(np.exp(rng.normal(-0.05, 0.2))),
         )
-        for kind, count in kinds
+        for kind, number in zip(kinds, numbers, strict=True)
     ]
     return tuple(sorted(drawn, key=lambda one: one.far))
 
@@ -228,11 +235,12 @@ SPRITE_METRES = 2.2
 """Metres that the side of a sprite of a person measures: arms raised overhead fit in."""
 
 
-def _draw_held(rng: Generator, count: int) -> Held:
+def _draw_held(rng: Generator, metres: tuple[float, ...]) -> Held:
+    number = int(rng.integers(len(metres)))
     return Held(
-        number=int(rng.integers(count)),
+        number=number,
         hand=int(rng.integers(2)),
-        metres=float(np.exp(rng.uniform(*np.log((0.12, 0.5))))),
+        metres=metres[number],
         turn=float(rng.normal(0, 0.35)),
         lift=float(rng.uniform(-0.02, 0.06)),
         flip=bool(rng.random() < 0.5),

@@ -26,18 +26,21 @@ FOOTING = 0.12
 class Props:
     """Pictures to put round people, all on one device. backgrounds (N, H, W, 3) uint8 sRGB; people, standing,
     held (N, s, s, 4) uint8 sRGB with straight alpha: people (training/views/bystanders.py) and standing
-    things with their lowest point in the middle of the lower edge, held ones with the grip in the middle.
+    things with their lowest point on the lower edge, held ones with the grip in the middle; standing_metres,
+    held_metres: what the sides of these sprites measure.
     """
 
     backgrounds: Tensor
     people: Tensor
     standing: Tensor
     held: Tensor
+    standing_metres: tuple[float, ...]
+    held_metres: tuple[float, ...]
 
     @property
     def stock(self) -> Stock:
-        """How many there are of each."""
-        return Stock(len(self.backgrounds), len(self.people), len(self.standing), len(self.held))
+        """What there is to choose from."""
+        return Stock(len(self.backgrounds), len(self.people), self.standing_metres, self.held_metres)
 
     def sprites(self, kind: str, numbers: Sequence[int], size: int) -> Tensor:
         """(B, 4, s, s) float32, colours times alpha, not much finer than a picture of `size` shows them."""

@@ -7,13 +7,15 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..backgrounds import build_backgrounds
-from ..distractors import build_sprites
+from ..distractors import build_sprites, sprite_metres
+from .scene import Props
 
 STOCK_FILE = "stock.json"
 
@@ -42,22 +44,32 @@ def build_stock(folder: Path, form: StockFormat, photographs: Path | None = None
         "held": build_sprites(folder, "held", form.things, form.thing_size, seed),
     }
     partial = folder / f"{STOCK_FILE}.{os.getpid()}.tmp"
-    partial.write_text(json.dumps({kind: path.name for kind, path in paths.items()}), encoding="utf-8")
+    note = {
+        "files": {kind: path.name for kind, path in paths.items()},
+        "standing_metres": sprite_metres("standing", form.things, seed),
+        "held_metres": sprite_metres("held", form.things, seed),
+    }
+    partial.write_text(json.dumps(note), encoding="utf-8")
     partial.replace(folder / STOCK_FILE)
 
 
-def read_stock(folder: Path) -> dict[str, Tensor]:
-    """backgrounds (N, H, W, 3), standing and held (N, s, s, 4) uint8, mapped from disk. Makes a stock where
-    there is none. Raises ValueError where its files are damaged.
+def read_props(folder: Path, people: Tensor, device: torch.device) -> Props:
+    """The stock of a pool on a device, mapped from disk on the CPU; people: sprites of other people there.
+    Makes a stock where there is none. Raises ValueError where its files are damaged.
     """
     note = folder / STOCK_FILE
     if not note.exists():
         build_stock(folder, StockFormat())
     try:
-        names: dict[str, str] = json.loads(note.read_text(encoding="utf-8"))
+        told = json.loads(note.read_text(encoding="utf-8"))
         # copy on write: torch takes no arrays that cannot be written to
-        return {kind: torch.from_numpy(np.load(folder / name, mmap_mode="c")) for kind, name in names.items()}
-    except (OSError, ValueError, EOFError) as error:
+        loaded: dict[str, Any] = {
+            kind: torch.from_numpy(np.load(folder / name, mmap_mode="c")).to(device)
+            for kind, name in told["files"].items()
+        }
+        loaded |= {name: tuple(told[name]) for name in ("standing_metres", "held_metres")}
+        return Props(people=people, **loaded)
+    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
         raise ValueError(
             f"The backgrounds or things in {folder} cannot be read ({error}). Delete {note}, and they are "
             "made anew."

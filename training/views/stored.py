@@ -12,17 +12,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..pool import list_views, one_view, read_arrays, read_usable
+from ..pool import list_views, one_view, read_usable, read_views
 from ..pool.people import Arrays
 from .batch import Batch, ViewSettings, view_numbers
 from .bystanders import BYSTANDERS, person_sprites, seen_whole
 from .photograph import photograph
 from .plan import draw_plan
 from .scene import Props
-from .stock import read_stock
+from .stock import read_props
 
 SPRITE_SIZE = 320
 """Pixels a side of the sprites of other people."""
+CPU = torch.device("cpu")
 Item = dict[str, NDArray[np.generic]]
 
 
@@ -38,11 +39,11 @@ class StoredViews(torch.utils.data.Dataset[Item]):
         self.folder, self.settings, self.seed = folder, settings, seed
         self.files = list_views(folder)
         self.bystanders = _bystanders(self.files)
-        read_stock(folder)  # made here, once, not by each worker
+        read_props(folder, self.bystanders, CPU)  # a stock is made here, once, not by each worker
 
     @cached_property
     def _props(self) -> Props:
-        return Props(people=self.bystanders, **read_stock(self.folder))
+        return read_props(self.folder, self.bystanders, CPU)
 
     def __getitem__(self, index: int) -> Item:
         rng = np.random.default_rng([self.seed, index])
@@ -59,36 +60,25 @@ class StoredViews(torch.utils.data.Dataset[Item]):
         self, count: int, workers: int, first: int = 0, rank: int = 0, world: int = 1
     ) -> Iterator[Batch]:
         """As `Source.batches`; the helpers are processes."""
-        return loaded(self, count, workers, first, rank, world)
-
-
-def loaded(
-    dataset: torch.utils.data.Dataset[Item],
-    count: int,
-    workers: int,
-    first: int = 0,
-    rank: int = 0,
-    world: int = 1,
-) -> Iterator[Batch]:
-    """Batches of a data set whose items hold the fields of `Batch` by name. Arguments as `Source.batches`."""
-    loader = torch.utils.data.DataLoader(
-        dataset,
-        batch_sampler=(view_numbers(step, count, rank, world) for step in itertools.count(first)),
-        num_workers=workers,
-        prefetch_factor=3 if workers else None,
-        multiprocessing_context="spawn" if workers else None,
-    )
-    return (Batch(**item) for item in loader)
+        loader = torch.utils.data.DataLoader(
+            self,
+            batch_sampler=(view_numbers(step, count, rank, world) for step in itertools.count(first)),
+            num_workers=workers,
+            prefetch_factor=3 if workers else None,
+            multiprocessing_context="spawn" if workers else None,
+        )
+        return (Batch(**item) for item in loader)
 
 
 def _numbered(path: Path) -> tuple[int, Arrays]:
-    return int(path.stem), read_arrays(path)
+    return int(path.stem), read_views(path)
 
 
 def _bystanders(files: list[Path]) -> torch.Tensor:
     """(N, s, s, 4) uint8 sprites of the first people, one of each who is seen whole in some view."""
     sprites = []
-    for person, views in map(_numbered, files[:BYSTANDERS]):
+    for first in range(min(BYSTANDERS, len(files))):
+        person, views = read_usable(_numbered, files, first)
         for number in range(len(views["span"])):
             subjects = one_view(views, number, 0, person)
             if bool(seen_whole(subjects)[0]):

@@ -87,6 +87,8 @@ def test_an_older_pool_is_told_from_a_damaged_one(tmp_path: Path) -> None:
     np.savez(tmp_path / "0000002.npz", colour=np.zeros(3), mask=np.zeros(3))
     with pytest.raises(ValueError, match=r"older pool.*Name an empty folder"):
         read_person(tmp_path / "0000002.npz")
+    with pytest.raises(ValueError, match="older pool"):
+        list_views(tmp_path)
 
 
 def test_views_of_another_kind_are_told(tmp_path: Path) -> None:

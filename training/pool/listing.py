@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from .people import read_packed
+
 T = TypeVar("T")
 TEST_SEEDS = 1_000_000
 """Seeds from here on are never trained on."""
@@ -56,6 +58,7 @@ def list_views(folder: Path) -> list[Path]:
     people = list_pool(folder)
     files = [path for path in (view_file(folder, int(person.stem)) for person in people) if path.exists()]
     if not files:
+        read_packed(people[0])  # a file of an older pool says so itself
         raise ValueError(
             f"The people in {folder} have no rendered views, which training without a GPU reads: make them "
             "with `python -m training pool --views 4`."

@@ -60,6 +60,10 @@ def made_ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch
     stopped = threading.Event()
     stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
 
+    if stream is not None:
+        # people and backgrounds came by the caller's stream
+        stream.wait_stream(torch.cuda.current_stream(device))
+
     def hand_over(item: Batch | BaseException) -> None:
         while not stopped.is_set():
             try:

@@ -29,10 +29,11 @@ from .backgrounds import cast_shadow, photographic_background
 from .batches import Views, batches
 from .camera_noise import degrade
 from .humans import make_person
+from .losses import point_iou
 from .metrics import NEAR, SAMPLES, VOLUME_SAMPLES, Mesh, MeshMetrics, compare, one_part
 from .pool import list_pool
 from .render import Camera, camera_vertices, random_light, render
-from .stages import frozen_maps, point_iou
+from .stages import frozen_maps, on_device
 
 SIZE = 1024  # pixels a side of the photographs: what the finest network input asks for
 EXTENT = 1.7  # of the picture's 2 camera units: the person's larger extent
@@ -214,6 +215,7 @@ def quick_figures(network: PIFuHD, pool: Path, views: int = 100, seed: int = 7) 
         size = preset.fine_size or preset.coarse_size
         source = batches(Views(pool, size, level, 4000, False, seed), 1, 0)
         for item in itertools.islice(source, views):
+            item = on_device(item, next(network.parameters()).device)
             image = functional.interpolate(item.image, size=(preset.coarse_size,) * 2, mode="area")
             maps = frozen_maps(network, image)
             if maps is not None and level == 0:

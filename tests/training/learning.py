@@ -12,12 +12,22 @@ from tests.tiny import TINY
 from training.batches import Batch
 from training.distributed import Team
 from training.fit import Run
-from training.plan import SETTINGS, Plan
+from training.plan import SETTINGS, Plan, StageSettings
 from training.source import stage_batches
 
 ALONE = Team(0, 1, torch.device("cpu"))
 QUARTER = 0.25
 """Factor on the usual batches: two views of normals, two of the coarse level, one of the fine."""
+
+
+def small_settings(views: int) -> dict[str, StageSettings]:
+    """The usual settings with so many views a batch and process, and few points."""
+    return {name: replace(value, batch=views, points=300) for name, value in SETTINGS.items()}
+
+
+def single_precision(device: torch.device) -> torch.autocast:
+    """In place of mixed precision: rounded to bfloat16, two views are summed otherwise than twice one."""
+    return torch.autocast(device.type, enabled=False)
 
 
 def run_of(pool: Path, folder: Path, steps: int, **more: object) -> Run:

@@ -23,7 +23,15 @@ ROOT = Path(__file__).parents[2]
 def torchrun(run: Path, pool: Path, *arguments: str, restarts: int = 0) -> str:
     """Output of two processes on the tiny network."""
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
-    command += ["--max-restarts", str(restarts), "-m", "tests.training.worker", str(run), str(pool), *arguments]
+    command += [
+        "--max-restarts",
+        str(restarts),
+        "-m",
+        "tests.training.worker",
+        str(run),
+        str(pool),
+        *arguments,
+    ]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -52,8 +60,8 @@ def test_two_processes_with_half_the_batch_learn_what_one_does(
         assert two["log"] == pytest.approx(one["log"], rel=1e-5)
     # Adam's first steps are as long for a gradient of rounding errors as for any other
     moved = 4 * 5e-5
-    for key, value in whole.items():
-        torch.testing.assert_close(shared[key], value, rtol=0, atol=0.02 * moved, msg=lambda m: f"{key}: {m}")
+    apart = {key: float((value - shared[key]).abs().max()) for key, value in whole.items()}
+    assert max(apart.values()) < 0.02 * moved, max(apart, key=apart.__getitem__)
 
 
 def test_a_killed_worker_is_started_again_and_the_run_ends(pool: Path, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def export(network: PIFuHD, run: Run, path: Path, metrics: dict[str, float]) -> 
         "data": _data(run, scans),
         "training": json.dumps(stages),
         "hardware": "; ".join(dict.fromkeys(stage["hardware"] for stage in stages.values())),
-        "minutes": f"{sum(stage['minutes'] for stage in stages.values()):.1f}",
+        "minutes": f"{sum(stage['minutes'] for stage in stages.values()):.2f}",
         "metrics": json.dumps(metrics),
     }
     save_weights(path, network, card)
@@ -48,7 +48,7 @@ def training_summary(folder: Path) -> dict[str, dict[str, Any]]:
             progress = state["progress"]
             summary[name] = {
                 "steps": progress["step"],
-                "minutes": round(progress["seconds"] / 60, 1),
+                "minutes": round(progress["seconds"] / 60, 2),
                 "seed": state["seed"],
                 **progress["facts"],
                 **{key: round(value, 4) for key, value in progress["log"].items()},

@@ -6,6 +6,7 @@ import csv
 import os
 import resource
 import signal
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.training.learning import ALONE, QUARTER, run_of, source_of
 from tests.training.test_pictures import ball, write
 from training import fit as loop
 from training import plan as plans
+from training.cli import fit as cli_fit
 from training.cli.main import main
 from training.evaluate import quick_figures
 from training.export import export
@@ -301,6 +303,35 @@ def test_a_plan_that_cannot_be_done_is_refused() -> None:
     for wrong in ({}, {"minutes": 1, "steps": 1}, {"minutes": 0}, {"steps": -3}, {"steps": 1, "batch": 0}):
         with pytest.raises(ValueError, match=r"Give the minutes|batch sizes"):
             Plan(**wrong)
+
+
+def test_one_command_makes_people_trains_and_writes_weights_in_parts(
+    pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli_fit, "PRESETS", {"compact": TINY})
+    monkeypatch.setattr(cli_fit, "MEASURED_VIEWS", 2)
+    folder = tmp_path / "people"
+    copies = (
+        "import os, shutil, sys; one, two = sys.argv[1:]\n"
+        "for n in ('/test', '/train'): os.rename(shutil.copytree(one, two + n + '.new'), two + n)"
+    )
+
+    def command(to: Path, people: int, makers: int) -> list[str]:
+        assert (to, people, makers) == (folder, 1, 2)
+        return [sys.executable, "-c", copies, str(pool), str(to)]
+
+    monkeypatch.setattr(cli_fit, "pool_command", command)
+    out = tmp_path / "out" / "w.safetensors"
+    asked = ["fit", str(folder), "--run", str(tmp_path / "run"), "--out", str(out), "--device", "cpu"]
+    asked += ["--minutes", "0.05", "--batch", "0.25", "--workers", "0", "--people", "1", "--parts"]
+    assert main(asked) == 0, capsys.readouterr().err
+    card = load_weights(out).card
+    assert "mask_iou" in card["metrics"]
+    assert 0 < float(card["minutes"]) < 1
+    whole = out.read_bytes()
+    out.unlink()
+    assert main(["join", str(out)]) == 0
+    assert out.read_bytes() == whole
 
 
 def test_a_missing_pool_is_one_sentence_with_the_next_step(

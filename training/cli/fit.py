@@ -24,6 +24,9 @@ from ..plan import Plan
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[Any]
 
+MEASURED_VIEWS = 40
+"""Views of unseen people for the card's figures; `evaluate` takes more, and measures whole surfaces."""
+
 
 def add_commands(commands: Commands) -> None:
     """Add `fit` and `join` to the command line."""
@@ -74,7 +77,7 @@ def _fit(options: argparse.Namespace) -> None:
             run = Run(PRESETS[options.preset], train, options.run, plan, workers)
             network = fit(run)
         if workers.first:
-            metrics = quick_figures(network.to(workers.device), options.folder / "test")
+            metrics = quick_figures(network.to(workers.device), options.folder / "test", MEASURED_VIEWS)
             export(network, run, options.out, metrics)
             print(f"wrote {options.out}: {json.dumps(metrics)}")
             if options.parts:

@@ -28,11 +28,12 @@ from engine.weights import DEFAULT_WEIGHTS, LoadedWeights, load_weights
 from .backgrounds import cast_shadow, photographic_background
 from .camera_noise import degrade
 from .humans import make_person
+from .losses import point_iou
 from .metrics import NEAR, SAMPLES, VOLUME_SAMPLES, Mesh, MeshMetrics, compare, one_part
 from .pool import list_pool
 from .render import Camera, camera_vertices, random_light, render
-from .stages import frozen_maps, point_iou
-from .views import StoredViews, ViewSettings
+from .stages import frozen_maps, on_device
+from .views import ViewSettings, open_views
 
 SIZE = 1024  # pixels a side of the photographs: what the finest network input asks for
 EXTENT = 1.7  # of the picture's 2 camera units: the person's larger extent
@@ -213,8 +214,9 @@ def quick_figures(network: PIFuHD, pool: Path, views: int = 100, seed: int = 7) 
     for level in (0, 1) if preset.fine is not None else (0,):
         size = preset.fine_size or preset.coarse_size
         asked = ViewSettings(size, preset.coarse_size, level, 4000, False)
-        source = StoredViews(pool, asked, seed).batches(1, 0)
+        source = open_views(pool, asked, seed, next(network.parameters()).device).batches(1, 0)
         for item in itertools.islice(source, views):
+            item = on_device(item, next(network.parameters()).device)
             image = functional.interpolate(item.image, size=(preset.coarse_size,) * 2, mode="area")
             maps = frozen_maps(network, image)
             if maps is not None and level == 0:

@@ -10,9 +10,11 @@ from pathlib import Path
 from engine.weights import PRESETS
 from engine.weights.files import build_empty
 
+from .distributed import team
 from .evaluate import COARSE, quick_figures
 from .export import export
-from .fit import fit
+from .fit import Run, fit
+from .plan import Plan
 from .pool import list_pool
 
 COARSE_ROWS = "coarse"
@@ -85,15 +87,19 @@ def plan_ablation(names: Sequence[str], pool: Path, run: Path, minutes: float) -
     return Ablation(tuple(dict.fromkeys(known)), tuple(dict.fromkeys(rows)), pool, run, minutes)
 
 
-def train_all(ablation: Ablation, workers: int) -> None:
+def train_all(ablation: Ablation, workers: int, device: str) -> None:
     """Train every preset in a run folder of its own and write its weights file.
 
-    Called again it resumes: what has had its minutes is written anew without further training. Raises as
-    fit.fit does; what was trained before stays.
+    Called again it resumes: what has had its minutes is written anew without further training. workers,
+    device: as for `fit`. Raises as fit.fit does; what was trained before stays.
     """
-    for preset in ablation.presets:
-        print(f"\npreset {preset}, {ablation.minutes:g} minutes", flush=True)
-        folder, train = ablation.run / preset, ablation.pool / "train"
-        network = fit(PRESETS[preset], train, folder, ablation.minutes, workers)
-        metrics = quick_figures(network, ablation.pool / "test")
-        export(network, train, folder, ablation.file(preset), ablation.minutes, metrics)
+    plan = Plan(minutes=ablation.minutes, workers=workers)
+    with team(device) as processes:
+        for preset in ablation.presets:
+            run = Run(PRESETS[preset], ablation.pool / "train", ablation.run / preset, plan, processes)
+            if processes.first:
+                print(f"\npreset {preset}, {ablation.minutes:g} minutes", flush=True)
+            network = fit(run)
+            if processes.first:
+                metrics = quick_figures(network.to(processes.device), ablation.pool / "test")
+                export(network, run, ablation.file(preset), metrics)

@@ -86,7 +86,7 @@ def photographs(
         picture = (colour * cover + background * (1 - cover)).astype(np.float32)
         if noise:
             picture = degrade(rng, picture)
-        vertices = camera_vertices(person, camera.yaw, camera.scale, camera.shift) / camera.scale
+        vertices = camera_vertices(person, camera) / camera.scale
         yield Case(
             f"{name} from {yaw:g} degrees",
             (picture * 255).round().clip(0, 255).astype(np.uint8),

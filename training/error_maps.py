@@ -134,9 +134,8 @@ def _file_name(text: str) -> str:
 
 
 def _samples(mesh: Mesh) -> NDArray[np.float32]:
-    points: NDArray[np.float32] = (
-        surface_points(np.random.default_rng(0), mesh.vertices, mesh.faces, TARGETS).cpu().numpy()
-    )
+    places = torch.from_numpy(np.random.default_rng(0).random((TARGETS, 3))).to(mesh.faces.device)
+    points: NDArray[np.float32] = surface_points(places, mesh.vertices, mesh.faces).cpu().numpy()
     return points
 
 

@@ -23,11 +23,12 @@ from engine.space import Crop
 from engine.weights import DEFAULT_WEIGHTS, LoadedWeights, find_weights, load_weights
 from engine.weights.files import build_empty
 
-from .batches import Batch, Views, batches
 from .cases import Case
+from .losses import point_iou
 from .metrics import Mesh, MeshMetrics, compare, one_part
 from .pool import list_pool
-from .stages import frozen_maps, point_iou
+from .stages import frozen_maps, on_device
+from .views import ViewSettings, open_views
 
 COARSE = ":coarse"
 """After a file's name: its coarse level alone, as if it had no other."""
@@ -184,9 +185,10 @@ def quick_figures(network: PIFuHD, pool: Path, views: int = 100, seed: int = 7) 
 
     for level in (0, 1) if preset.fine is not None else (0,):
         size = preset.fine_size or preset.coarse_size
-        source = batches(Views(pool, size, level, 4000, False, seed), 1, 0)
+        asked = ViewSettings(size, preset.coarse_size, level, 4000, False)
+        source = open_views(pool, asked, seed, device).batches(1, 0)
         for batch in itertools.islice(source, views):
-            item = Batch(**{name: value.to(device) for name, value in vars(batch).items()})
+            item = on_device(batch, device)
             image = functional.interpolate(item.image, size=(preset.coarse_size,) * 2, mode="area")
             maps = frozen_maps(network, image)
             if maps is not None and level == 0:

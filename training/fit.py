@@ -1,16 +1,13 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """One readable loop that trains all stages within a number of minutes and goes on where it stopped."""
 
 from __future__ import annotations
 
-import csv
-import ctypes
 import math
-import sys
 import time
-from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,54 +15,141 @@ from torch import Tensor, nn
 from engine.networks import PIFuHD
 from engine.weights import Preset, load_weights
 
-from .batches import batches
-from .stages import SETTINGS, STAGES
+from .checkpoints import Learner, Progress, restore, save
+from .distributed import Team
+from .interrupts import Stopped, stop_asked
+from .logs import Busy, Recent, StageLog
+from .machine import describe, mixed_precision, prepare
+from .plan import Plan, StageSettings, learning_rate, share_done, stages_of
+from .snapshots import snapshot
+from .source import stage_batches
+from .stages import Losses, NormalStage, Stage, make_stage, on_device
+from .vgg import VGGFeatures, fetch_vgg
+from .views import Batch
 
 EMA = 0.998
 """What is exported is this running mean of the parameters: late steps are noisy."""
-WARM = 0.4
-"""Share of the learning rate for parameters that were trained before."""
-LOG_STEPS, SAVE_SECONDS = 25, 120
+LONGEST_GRADIENT = 1.0
+"""Norm to which longer gradients are cut."""
+LOG_STEPS, PICTURE_STEPS, SAVE_SECONDS = 25, 500, 120
+"""A checkpoint is written with the first log after SAVE_SECONDS, and at the end of a stage."""
 
 
-@dataclass
-class Progress:
-    """How far a stage is."""
+@dataclass(frozen=True)
+class Run:
+    """What is trained: the preset, the folder of people, the folder of checkpoints, logs and pictures, the
+    plan, and the processes that share the work."""
 
-    step: int = 0
-    seconds: float = 0.0
-    log: dict[str, float] = field(default_factory=dict)
+    preset: Preset
+    pool: Path
+    folder: Path
+    plan: Plan
+    team: Team
 
 
-def fit(
-    preset: Preset,
-    pool: Path,
-    run: Path,
-    minutes: float,
-    workers: int,
-    start: Path | None = None,
-    seed: int = 0,
-) -> PIFuHD:
-    """Train `preset` on the people in `pool` for `minutes` in all, keeping checkpoints in `run`.
+def fit(run: Run) -> PIFuHD:
+    """Train all stages; return the averaged network on the CPU.
 
-    Called again with the same folder it resumes: finished stages are loaded, the rest goes on. start: a
-    weights file whose parameters each stage begins with, at WARM of the learning rate and with a fresh
-    optimiser; parts that it lacks are new. Returns the averaged network. Raises ValueError for a run of
-    another preset, an unusable pool or weights of other sizes, FloatingPointError when a loss is not finite
-    (the last good checkpoint stays).
+    Called again with the same folder it resumes at the exact step: finished stages are loaded, the rest goes
+    on. With plan.start each stage begins with that file's parameters, at a lower learning rate and with a
+    fresh optimiser; parts that it lacks are new.
+
+    Raises ValueError for a folder of another preset, an unusable pool or weights of other sizes, OSError
+    where a checkpoint cannot be written, FloatingPointError where a loss is not finite, Stopped where the
+    user asked for it. The last good checkpoint stays in every case.
     """
-    run.mkdir(parents=True, exist_ok=True)
-    _keep_freed_memory()
-    torch.manual_seed(seed)
-    network = PIFuHD(preset)
-    if start is not None:
-        _begin_with(network, start)
-    rate = 1.0 if start is None else WARM
-    for name, settings in SETTINGS.items():
-        if (name == "normals" and preset.normals is None) or (name == "fine" and preset.fine is None):
-            continue
-        _fit_stage(name, network, pool, run, minutes * 60 * settings.share, workers, rate, seed)
-    return network.eval()
+    team, plan = run.team, run.plan
+    run.folder.mkdir(parents=True, exist_ok=True)
+    prepare(team.device)
+    torch.manual_seed(plan.seed)
+    network = PIFuHD(run.preset)
+    if plan.start is not None:
+        _begin_with(network, plan.start)
+    # CUDA's bfloat16 convolutions want the channels last
+    if team.device.type == "cuda":
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(team.device)
+    with stop_asked() as stopping:
+        for name, settings in stages_of(run.preset, plan, team.device).items():
+            torch.manual_seed(plan.seed)
+            features = _perceptual(team) if name == "normals" else None
+            stage = make_stage(name, network, plan.seed, features).to(team.device)
+            _fit_stage(run, name, settings, stage, network, stopping)
+    return network.cpu().eval()
+
+
+def _fit_stage(
+    run: Run, name: str, settings: StageSettings, stage: Stage, network: PIFuHD, stopping: Callable[[], bool]
+) -> None:
+    team, plan, path = run.team, run.plan, run.folder / f"{name}.pt"
+    network.requires_grad_(False)
+    parameters = stage.trained()
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    optimiser = torch.optim.AdamW(parameters, lr=settings.rate, weight_decay=1e-3, fused=True)
+    averages = [p.detach().clone() for p in parameters]
+    learner = Learner(parameters, averages, optimiser)
+    progress = restore(path, run.preset.name, plan.seed, learner) if path.exists() else Progress()
+    if not team.all_agree(team.decided(progress.step) == progress.step):
+        raise ValueError(
+            f"The processes find different checkpoints: {run.folder} has to be the same for all."
+        )
+    done = team.decided(share_done(plan, settings, progress))
+    if team.first:
+        print(f"stage {name}: step {progress.step}, {min(done, 1):.0%} done", flush=True)
+    if done < 1:
+        views = settings.batch * team.world
+        progress.facts = _facts(stage, views, team)
+        began = saved = time.monotonic()
+        before, kept = progress.seconds, progress.step
+        source = stage_batches(name, run.preset, run.pool, plan, settings, progress.step, team)
+        learning, recent, busy = team.wrapped(stage), Recent(), Busy(team.device)
+        log = StageLog(run.folder, name, progress.step, views) if team.first else None
+        while done < 1:
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate(settings.rate, progress.step, done)
+            batch = on_device(next(source), team.device)
+            with busy.step():
+                losses, gradient = _step(learning, batch, optimiser, parameters)
+                ema = min(EMA, (progress.step + 1) / (progress.step + 10))
+                torch._foreach_lerp_(averages, [p.detach() for p in parameters], 1 - ema)
+            progress.step += 1
+            progress.seconds = before + time.monotonic() - began
+            recent.note(progress.step, batch, losses, gradient)
+            # the first process decides for all, so that none waits for one that has ended
+            done = team.decided(math.inf if stopping() else share_done(plan, settings, progress))
+            if progress.step % LOG_STEPS == 0 or done >= 1:
+                progress.log = recent.means(team, f"{path} keeps step {kept}")
+                if log is not None:
+                    log.report(progress, busy)
+                    if done >= 1 or time.monotonic() - saved > SAVE_SECONDS:
+                        save(path, run.preset.name, plan.seed, learner, progress)
+                        kept, saved = progress.step, time.monotonic()
+            if log is not None and (progress.step % PICTURE_STEPS == 0 or done >= 1):
+                log.picture(snapshot(network, name, batch), progress.step)
+        if log is not None:
+            log.close()
+        if done == math.inf:
+            raise Stopped(
+                f"Stopped at step {progress.step} of stage {name}; the same command goes on from it."
+            )
+    with torch.no_grad():
+        for parameter, average in zip(parameters, averages, strict=True):
+            parameter.copy_(average)
+
+
+def _step(
+    stage: nn.Module, batch: Batch, optimiser: torch.optim.Optimizer, parameters: list[nn.Parameter]
+) -> tuple[Losses, Tensor]:
+    """One step down the gradient; the losses, and the norm that the gradient had."""
+    with mixed_precision(batch.image.device):
+        losses: Losses = stage(batch)
+    total = torch.stack([value for key, value in losses.items() if "not minimised" not in key]).sum()
+    optimiser.zero_grad(set_to_none=True)
+    torch.autograd.backward(total)
+    gradient = nn.utils.clip_grad_norm_(parameters, LONGEST_GRADIENT)
+    optimiser.step()
+    return losses, gradient
 
 
 def _begin_with(network: PIFuHD, start: Path) -> None:
@@ -77,139 +161,23 @@ def _begin_with(network: PIFuHD, start: Path) -> None:
     network.load_state_dict(known, strict=False)
 
 
-def _keep_freed_memory() -> None:
-    """Tell glibc not to hand memory back: `top` showed the kernel busy zeroing pages until this was set."""
-    if sys.platform == "linux":
-        trim_threshold, top_pad, mmap_max = -1, -2, -4
-        libc = ctypes.CDLL(None)
-        libc.mallopt(mmap_max, 0)
-        libc.mallopt(trim_threshold, 2**31 - 1)
-        libc.mallopt(top_pad, 2**28)
+def _perceptual(team: Team) -> VGGFeatures | None:
+    """VGG19 where every process has it; otherwise the multi-scale gradient term takes its place."""
+    features = fetch_vgg()
+    if not team.all_agree(features is not None):
+        features = None
+    if team.first:
+        print("normal maps: L1 and " + _term(features), flush=True)
+    return features
 
 
-def _fit_stage(
-    name: str, network: PIFuHD, pool: Path, run: Path, budget: float, workers: int, rate: float, seed: int
-) -> None:
-    settings = SETTINGS[name]
-    peak = settings.rate * rate
-    stage = STAGES[name](network)
-    parameters = stage.trained()
-    for parameter in network.parameters():
-        parameter.requires_grad_(False)
-    for parameter in parameters:
-        parameter.requires_grad_(True)
-    optimiser = torch.optim.AdamW(parameters, lr=peak, weight_decay=1e-3)
-    averages = [p.detach().clone() for p in parameters]
-    path, progress = run / f"{name}.pt", Progress()
-    if path.exists():
-        progress = _resume(path, network.preset, parameters, optimiser, averages)
-    print(
-        f"stage {name}: step {progress.step}, {progress.seconds / 60:.1f} of {budget / 60:.1f} min done",
-        flush=True,
-    )
-    if progress.seconds < budget:
-        views = stage.views(pool, settings, seed)
-        source = iter(batches(views, settings.batch, workers, progress.step))
-        sums: dict[str, float] = defaultdict(float)
-        counted = 0
-        saved = time.monotonic()
-        while progress.seconds < budget:
-            start = time.monotonic()
-            for group in optimiser.param_groups:
-                group["lr"] = _rate(peak, progress.step, progress.seconds / budget)
-            losses = _step(stage, next(source), optimiser, parameters)
-            ema = min(EMA, (progress.step + 1) / (progress.step + 10))
-            torch._foreach_lerp_(averages, [p.detach() for p in parameters], 1 - ema)
-            progress.step += 1
-            progress.seconds += time.monotonic() - start
-            for key, value in losses.items():
-                sums[key] += value
-            counted += 1
-            if progress.step % LOG_STEPS == 0:
-                progress.log = {key: value / counted for key, value in sums.items()}
-                _log(run, name, progress, settings.batch)
-                sums.clear()
-                counted = 0
-            if time.monotonic() - saved > SAVE_SECONDS or progress.seconds >= budget:
-                _save(path, network.preset, parameters, optimiser, averages, progress)
-                saved = time.monotonic()
-    with torch.no_grad():
-        for parameter, average in zip(parameters, averages, strict=True):
-            parameter.copy_(average)
+def _term(features: VGGFeatures | None) -> str:
+    return "multi-scale gradients, VGG19 being out of reach" if features is None else "VGG19 features"
 
 
-def _rate(peak: float, step: int, done: float) -> float:
-    """Warm up over 100 steps, then a cosine down to a hundredth at the end of the time."""
-    return peak * min(1.0, (step + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
-
-
-def _step(
-    stage: nn.Module, batch: Any, optimiser: torch.optim.Optimizer, parameters: list[nn.Parameter]
-) -> dict[str, float]:
-    with torch.autocast("cpu", torch.bfloat16):
-        losses: dict[str, Tensor] = stage(batch)
-    total = torch.stack([value for key, value in losses.items() if "not minimised" not in key]).sum()
-    if not torch.isfinite(total):
-        raise FloatingPointError(
-            "The loss is not finite; the last checkpoint is good. Resume with a lower rate."
-        )
-    optimiser.zero_grad(set_to_none=True)
-    torch.autograd.backward(total)
-    nn.utils.clip_grad_norm_(parameters, 1.0)
-    optimiser.step()
-    return {key: value.item() for key, value in losses.items()}
-
-
-def _save(
-    path: Path, preset: Preset, parameters: list[nn.Parameter], optimiser: torch.optim.Optimizer,
-    averages: list[Tensor], progress: Progress,
-) -> None:  # fmt: skip
-    state = {
-        "preset": preset.name,
-        "parameters": [p.detach() for p in parameters],
-        "averages": averages,
-        "optimiser": optimiser.state_dict(),
-        "step": progress.step,
-        "seconds": progress.seconds,
-        "log": progress.log,
-    }
-    partial = path.with_suffix(".tmp")
-    torch.save(state, partial)
-    partial.replace(path)
-
-
-def _resume(
-    path: Path,
-    preset: Preset,
-    parameters: list[nn.Parameter],
-    optimiser: torch.optim.Optimizer,
-    averages: list[Tensor],
-) -> Progress:
-    state = torch.load(path, weights_only=True)
-    shapes = [p.shape for p in state["parameters"]]
-    if state["preset"] != preset.name or shapes != [p.shape for p in parameters]:
-        raise ValueError(
-            f"{path} belongs to preset {state['preset']}. Choose another run folder for {preset.name}."
-        )
-    with torch.no_grad():
-        for target, value in zip(
-            [*parameters, *averages], [*state["parameters"], *state["averages"]], strict=True
-        ):
-            target.copy_(value)
-    optimiser.load_state_dict(state["optimiser"])
-    return Progress(state["step"], state["seconds"], state["log"])
-
-
-def _log(run: Path, stage: str, progress: Progress, batch: int) -> None:
-    values = {key: round(value, 4) for key, value in progress.log.items()}
-    speed = progress.step * batch / progress.seconds
-    print(
-        f"{stage} {progress.step} ({progress.seconds / 60:.1f} min, {speed:.1f} views/s) {values}", flush=True
-    )
-    path = run / f"{stage}.csv"
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if new:
-            writer.writerow(["step", "seconds", *values])
-        writer.writerow([progress.step, round(progress.seconds, 1), *values.values()])
+def _facts(stage: Stage, views: int, team: Team) -> dict[str, str]:
+    """What the card tells of a stage beside its steps and losses."""
+    facts = {"views a step": str(views), "hardware": describe(team)}
+    if isinstance(stage, NormalStage):
+        facts["normal loss"] = f"L1 and {_term(stage.features)}"
+    return facts

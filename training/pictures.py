@@ -7,6 +7,7 @@ be multiplied by it.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from .camera_noise import degrade
+from .views import Batch
 
 Array = NDArray[np.floating[Any]]
 LENGTHS = (0.5, 1.3)
@@ -38,6 +40,12 @@ class PictureFormat:
     normal: str = "normal_{}.exr"
     alpha: str = "alpha_{}.png"
     y: str = "up"
+
+
+def usual_format(folder: Path) -> PictureFormat:
+    """The usual names, with the ending that the folder's normal maps have: not every OpenCV reads OpenEXR."""
+    endings = [ending for ending in ("exr", "npy", "png") if any(folder.glob(f"normal_*.{ending}"))]
+    return PictureFormat(normal=f"normal_{{}}.{endings[0]}") if endings else PictureFormat()
 
 
 @dataclass(frozen=True)
@@ -118,12 +126,12 @@ def _read(path: Path) -> NDArray[Any]:
     return picture if picture.ndim == 2 else picture[..., [2, 1, 0, 3][: picture.shape[2]]]
 
 
-class Pictures(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]]):
-    """Endless crops of pictures about their people, flipped and photographed badly.
+class Pictures(torch.utils.data.Dataset[dict[str, NDArray[np.generic]]]):
+    """Crops of pictures about their people in an endless sequence, flipped and photographed badly.
 
-    Yields what the normal stage reads of training.batches.Views: image (3, S, S) float32 in [-1, 1]; normals
-    (6, S, S) float32, the front and then zeros for the back; mask (1, S, S) float32 0 or 1; and back_known
-    () float32, always 0. There is no span, depth, point or label.
+    Each depends on `seed`, its index and the folder alone. An item holds what is known of one: image, front
+    (3, S, S) and mask (1, S, S) float32 as in training.batches.Batch; index; person, which is -1 less the
+    picture's place among the pairs, so that no seed is like it.
     """
 
     def __init__(self, folder: Path, form: PictureFormat, size: int, seed: int) -> None:
@@ -131,13 +139,41 @@ class Pictures(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]])
         self.form, self.size, self.seed = form, size, seed
         self.pairs, self.skipped = find_pairs(folder, form)
 
-    def __iter__(self) -> Iterator[dict[str, NDArray[np.generic]]]:
-        worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng([self.seed, 0 if worker is None else worker.id])
+    def __getitem__(self, index: int) -> dict[str, NDArray[np.generic]]:
         cv2.setNumThreads(1)
-        while True:
-            for index in rng.permutation(len(self.pairs)):
-                yield self._crop(rng, *read_pair(self.pairs[index], self.form))
+        rng = np.random.default_rng([self.seed, index])
+        chosen = int(rng.integers(len(self.pairs)))
+        return {
+            **self._crop(rng, *read_pair(self.pairs[chosen], self.form)),
+            "index": np.array(index),
+            "person": np.array(-1 - chosen),
+        }
+
+    def batches(
+        self, count: int, workers: int, first: int = 0, rank: int = 0, world: int = 1
+    ) -> Iterator[Batch]:
+        """Batches of `count` pictures from step `first` on, made by `workers` processes; back_known is 0.
+
+        Of `world` processes that train together each gets its own part of a step.
+        """
+        starts = ((step * world + rank) * count for step in itertools.count(first))
+        loader = torch.utils.data.DataLoader(
+            self,
+            batch_sampler=(list(range(start, start + count)) for start in starts),
+            num_workers=workers,
+            multiprocessing_context="spawn" if workers else None,
+        )
+        nothing = torch.zeros(count)
+        for item in loader:
+            yield Batch(
+                back=torch.zeros_like(item["front"]),
+                depth=torch.zeros_like(item["front"][:, :2]),
+                span=nothing,
+                points=torch.zeros(count, 0, 3),
+                labels=torch.zeros(count, 0),
+                back_known=nothing,
+                **item,
+            )
 
     def _crop(
         self, rng: np.random.Generator, colour: Array, mask: Array, normals: Array
@@ -156,12 +192,10 @@ class Pictures(torch.utils.data.IterableDataset[dict[str, NDArray[np.generic]]])
         front = front / np.maximum(length, 1e-3) * half
         if rng.random() < 0.5:
             image, half, front = image[:, ::-1], half[:, ::-1], front[:, ::-1] * [-1, 1, 1]
-        both = np.concatenate([front, np.zeros_like(front)], -1).astype(np.float32)
         return {
             "image": np.ascontiguousarray(image.transpose(2, 0, 1), np.float32) * 2 - 1,
-            "normals": np.ascontiguousarray(both.transpose(2, 0, 1)),
+            "front": np.ascontiguousarray(front.transpose(2, 0, 1), np.float32),
             "mask": np.ascontiguousarray(half.transpose(2, 0, 1)).astype(np.float32),
-            "back_known": np.zeros((), np.float32),
         }
 
     def _cut(self, picture: Array, corner: Array, side: float, border: int) -> Array:

@@ -1,60 +1,47 @@
-"""The three stages of training (PIFuHD, section 4): normals, coarse, and fine with the coarse one frozen."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stages of training (PIFuHD, section 4): normals, coarse, fine with the coarse level frozen, and on
+request both levels end to end.
+
+A stage is a module that turns a batch into its losses, means over views; those with "not minimised" in their
+name are for the log. What it draws at random comes from its seed and `Batch.index`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import fields, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.networks import NormalMaps, PIFuHD
+from engine.networks.hourglass import ConvBlock
 from engine.networks.normal import maps_of_pair, maps_of_shared, unit
 
-from .batches import Batch, Views
-from .losses import extended_bce, gradient_l1, masked_l1
+from .losses import column_loss, extended_bce, gradient_l1, masked_l1, point_iou, span_loss, view_draws
+from .vgg import VGGFeatures
+from .views import Batch
+from .windows import choose_corners, covered, cut, in_window
 
 Losses = dict[str, Tensor]
-COLUMN_REACH = 0.7
-"""Half the depth that columns are sampled over, in camera units: no person of the pool is deeper."""
-THICKEST = 0.4
-"""Camera units between front and back beyond which there may be a gap."""
-
-
-@dataclass(frozen=True)
-class StageSettings:
-    """share of the whole time; batch size; points a view; peak learning rate."""
-
-    share: float
-    batch: int
-    points: int
-    rate: float
-
-
-SETTINGS = {
-    "normals": StageSettings(0.35, 8, 1, 1.2e-3),
-    "coarse": StageSettings(0.45, 6, 4000, 1.2e-3),
-    "fine": StageSettings(0.2, 4, 8000, 1.2e-3),
-}
+COLUMNS = 2000
+"""Points a view that `column_loss` is asked at."""
+FEATURE_WEIGHT = 0.2
+"""Of the VGG19 features beside an L1 of 1: the author recalled 5 to 1."""
+COARSE_COLUMNS, FINE_COLUMNS, WINDOWS = range(3)
+"""What is drawn for a view: see `view_draws`."""
 
 
 class NormalStage(nn.Module):
     """Front and back normals and the silhouette from the picture at the coarse size."""
 
-    def __init__(self, network: PIFuHD) -> None:
+    def __init__(self, network: PIFuHD, features: VGGFeatures | None) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.features = network, features
 
     def trained(self) -> list[nn.Parameter]:
-        kept = [
-            p for name, p in self.network.netG.named_parameters() if name.startswith(("netN", "netF", "netB"))
-        ]
-        return kept
-
-    def views(self, folder: Path, settings: StageSettings, seed: int) -> Views:
-        return Views(folder, self.network.preset.coarse_size, 0, settings.points, True, seed)
+        named = self.network.netG.named_parameters()
+        return [p for name, p in named if name.startswith(("netN", "netF", "netB"))]
 
     def forward(self, batch: Batch) -> Losses:
         level = self.network.netG
@@ -70,18 +57,18 @@ class NormalStage(nn.Module):
             normals = [level.netF(batch.image).float(), level.netB(batch.image).float()]
         # a generator without mask output tells the background by the zero vector: it is judged there too
         where = batch.mask if "mask" in losses else torch.ones_like(batch.mask)
-        for name, predicted, target in zip(
-            ("front", "back"), normals, (batch.front, batch.back), strict=True
+        known = where * batch.back_known[:, None, None, None]
+        for name, predicted, target, judged in (
+            ("front", normals[0], batch.front, where),
+            ("back", normals[1], batch.back, known),
         ):
-            losses[name] = masked_l1(predicted, target, where)
-            losses[f"{name} edges"] = gradient_l1(predicted, target, where)
+            losses[name] = masked_l1(predicted, target, judged)
+            if self.features is None:
+                losses[f"{name} edges"] = gradient_l1(predicted, target, judged)
+            else:
+                seen = self.features(predicted * judged, target * judged)
+                losses[f"{name} features"] = FEATURE_WEIGHT * seen
         return losses
-
-
-def span_loss(span: Tensor, batch: Batch) -> Tensor:
-    """Mean absolute error of the span's logarithm (B,) over the pictures that show somebody."""
-    somebody = (batch.mask.sum((1, 2, 3)) > 0).float()
-    return ((span - batch.span.log()).abs() * somebody).sum() / somebody.sum().clamp(min=1)
 
 
 class CoarseStage(nn.Module):
@@ -92,34 +79,36 @@ class CoarseStage(nn.Module):
     learnt none in a small budget. What it gains here has not been measured on its own.
     """
 
-    def __init__(self, network: PIFuHD) -> None:
+    def __init__(self, network: PIFuHD, seed: int) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.seed = network, seed
         encoder = network.preset.coarse.encoder
         self.depth = nn.ModuleList(nn.Conv2d(encoder.out_channels, 2, 1) for _ in range(encoder.stacks))
 
     def trained(self) -> list[nn.Parameter]:
         level = self.network.netG
-        return [*level.image_filter.parameters(), *level.mlp.parameters(), *self.depth.parameters()]
-
-    def views(self, folder: Path, settings: StageSettings, seed: int) -> Views:
-        return Views(folder, self.network.preset.coarse_size, 0, settings.points, False, seed)
+        return [*_used(level.image_filter), *level.mlp.parameters(), *self.depth.parameters()]
 
     def forward(self, batch: Batch) -> Losses:
-        maps = frozen_maps(self.network, batch.image)
-        stacks = self.network.coarse_features(batch.image, maps)
+        image = coarse_picture(self.network, batch.image)
+        return self.losses(batch, self.network.coarse_features(image, frozen_maps(self.network, image)))
+
+    def losses(self, batch: Batch, stacks: list[Tensor]) -> Losses:
+        """The losses of every stack's features, all supervised alike."""
         # points of all stacks in one query: the function is the same
         level = self.network.netG
         logits, _ = level.query(torch.cat(stacks).float(), batch.points.repeat(len(stacks), 1, 1))
         losses = {"occupancy": extended_bce(logits.float(), batch.labels.repeat(len(stacks), 1))}
-        losses["columns"] = column_loss(lambda at: level.query(stacks[-1].float(), at)[0], batch, 2000)
+        draws = _draws(self.seed, COARSE_COLUMNS, batch, (COLUMNS, 2))
+        losses["columns"] = column_loss(lambda at: level.query(stacks[-1].float(), at)[0], batch, draws)
         size = stacks[0].shape[-1]
         mask = functional.interpolate(batch.mask, size=(size, size), mode="area")
         target = functional.interpolate(batch.depth, size=(size, size), mode="area") / mask.clamp(min=1e-3)
         mask = (mask > 0.99).float()
-        for head, features in zip(self.depth, stacks, strict=True):
-            predicted = head(features).float()
-            losses["depth"] = losses.get("depth", 0) + 4 * masked_l1(predicted, target, mask) / len(stacks)
+        depths = [
+            masked_l1(head(x).float(), target, mask) for head, x in zip(self.depth, stacks, strict=True)
+        ]
+        losses["depth"] = 4 * torch.stack(depths).mean()
         with torch.no_grad():
             losses["iou (not minimised)"] = point_iou(logits[-len(batch.labels) :], batch.labels)
         return losses
@@ -128,73 +117,83 @@ class CoarseStage(nn.Module):
 class FineStage(nn.Module):
     """Occupancy within random windows of half the fine picture; the coarse level is frozen."""
 
-    def __init__(self, network: PIFuHD) -> None:
+    def __init__(self, network: PIFuHD, seed: int) -> None:
         super().__init__()
         if network.preset.fine is None:
             raise ValueError(f"preset {network.preset.name} has no fine level")
-        self.network = network
+        self.network, self.seed = network, seed
 
     def trained(self) -> list[nn.Parameter]:
-        return [*self.network.image_filter.parameters(), *self.network.mlp.parameters()]
-
-    def views(self, folder: Path, settings: StageSettings, seed: int) -> Views:
-        return Views(folder, self.network.preset.fine_size, 1, settings.points, False, seed)
+        return [*_used(self.network.image_filter), *self.network.mlp.parameters()]
 
     def forward(self, batch: Batch) -> Losses:
+        image = coarse_picture(self.network, batch.image)
+        maps = frozen_maps(self.network, image)
+        with torch.no_grad():
+            coarse = self.network.coarse_features(image, maps)[-1]
+        return self.losses(batch, maps, coarse)
+
+    def losses(self, batch: Batch, maps: NormalMaps | None, coarse: Tensor) -> Losses:
+        """The losses in one window a view; gradients reach `coarse` and its function unless frozen."""
         size = self.network.preset.fine_size
         window = size // 2
-        corner = _window_corner(batch, size, window)
-        with torch.no_grad():
-            coarse_image = functional.interpolate(batch.image, size=(size // 2,) * 2, mode="area")
-            maps = frozen_maps(self.network, coarse_image)
-            coarse = self.network.coarse_features(coarse_image, maps)[-1].float()
-            coarse_logits, omega = self.network.netG.query(coarse, batch.points)
-            local, inside = _window_points(batch.points, corner, size, window)
-        cropped = _cropped(batch.image, maps, corner, size, window)
-        features = self.network.image_filter(cropped)[-1].float()
+        draws = _draws(self.seed, WINDOWS, batch, (3,))
+        corner = choose_corners(batch.points, batch.labels, draws, size, window)
+        coarse = coarse.float()
+        coarse_logits, omega = self.network.netG.query(coarse, batch.points)
+        local, inside = in_window(batch.points, corner, size, window)
+        features = self.network.image_filter(_window(batch.image, maps, corner, window))[-1].float()
         logits = self.network.query_fine(features, local, omega).float()
 
         def at_columns(points: Tensor) -> Tensor:
-            with torch.no_grad():
-                omega = self.network.netG.query(coarse, points)[1]
-            return self.network.query_fine(features, _window_points(points, corner, size, window)[0], omega)
+            omega = self.network.netG.query(coarse, points)[1]
+            return self.network.query_fine(features, in_window(points, corner, size, window)[0], omega)
 
-        # within the window; the mean over its points is the paper's weight 1 / (share of points inside)
-        labels = batch.labels[inside]
+        allowed = covered(batch.mask, corner, size, window)
+        draws = _draws(self.seed, FINE_COLUMNS, batch, (COLUMNS, 2))
         with torch.no_grad():
-            iou = point_iou(logits[inside], labels)
-            before = point_iou(coarse_logits.float()[inside], labels)
+            iou = point_iou(logits, batch.labels, inside)
+            before = point_iou(coarse_logits.float(), batch.labels, inside)
         return {
-            "occupancy": extended_bce(logits[inside][None], labels[None]),
-            "columns": column_loss(at_columns, batch, 2000, _window_mask(batch.mask, corner, size, window)),
+            "occupancy": extended_bce(logits, batch.labels, inside),
+            "columns": column_loss(at_columns, batch, draws, allowed),
             "iou (not minimised)": iou,
             "coarse iou (not minimised)": before,
         }
 
 
-def column_loss(
-    query: Callable[[Tensor], Tensor], batch: Batch, count: int, allowed: Tensor | None = None
-) -> Tensor:
-    """Plain cross entropy at points spread evenly along the depth of the person's pixels.
+class EndToEndStage(nn.Module):
+    """Both levels at once with both levels' losses, on the fine level's points; the normals stay frozen."""
 
-    Points near the surface alone say nothing of how probable each depth is: where the network is unsure of
-    the depth, half of those it is shown are inside wherever they are, and legs grow into slabs. Front and
-    back depth label a column exactly outside of the two; between them all is taken as inside, but where they
-    are far apart (an arm before the body) only the outside is used. query: points (B, count, 3) -> logits
-    (B, count); allowed (B, 1, s, s): pixels to draw from.
-    """
-    size = batch.mask.shape[-1]
-    share = batch.mask if allowed is None else batch.mask * allowed
-    chosen = torch.multinomial(share.flatten(1) + 1e-9, count, replacement=True)
-    front, back = batch.depth.flatten(2).gather(2, chosen[:, None].expand(-1, 2, -1)).unbind(1)
-    x = (chosen % size + 0.5) * (2 / size) - 1
-    y = 1 - (torch.div(chosen, size, rounding_mode="floor") + 0.5) * (2 / size)
-    z = (torch.rand_like(x) * 2 - 1) * COLUMN_REACH
-    inside = (z < front) & (z > back)
-    known = ~inside | (front - back < THICKEST)
-    logits = query(torch.stack([x, y, z], -1)).float()
-    losses = functional.binary_cross_entropy_with_logits(logits, inside.float(), reduction="none")
-    return (losses * known).sum() / known.sum().clamp(min=1)
+    def __init__(self, network: PIFuHD, seed: int) -> None:
+        super().__init__()
+        self.coarse, self.fine = CoarseStage(network, seed), FineStage(network, seed)
+
+    def trained(self) -> list[nn.Parameter]:
+        return self.coarse.trained() + self.fine.trained()
+
+    def forward(self, batch: Batch) -> Losses:
+        network = self.fine.network
+        image = coarse_picture(network, batch.image)
+        maps = frozen_maps(network, image)
+        stacks = network.coarse_features(image, maps)
+        fine = self.fine.losses(batch, maps, stacks[-1])
+        return {f"coarse {key}": value for key, value in self.coarse.losses(batch, stacks).items()} | fine
+
+
+Stage = NormalStage | CoarseStage | FineStage | EndToEndStage
+
+
+def make_stage(name: str, network: PIFuHD, seed: int, features: VGGFeatures | None = None) -> Stage:
+    """The stage `name` of plan.SETTINGS; features: for the normal stage alone."""
+    if name == "normals":
+        return NormalStage(network, features)
+    kinds: dict[str, type[CoarseStage | FineStage | EndToEndStage]] = {
+        "coarse": CoarseStage,
+        "fine": FineStage,
+        "end-to-end": EndToEndStage,
+    }
+    return kinds[name](network, seed)
 
 
 def frozen_maps(network: PIFuHD, image: Tensor) -> NormalMaps | None:
@@ -209,50 +208,34 @@ def frozen_maps(network: PIFuHD, image: Tensor) -> NormalMaps | None:
         return maps_of_pair(level.netF(image).float(), level.netB(image).float())
 
 
-def point_iou(logits: Tensor, labels: Tensor) -> Tensor:
-    """Intersection over union of predicted and true inside points."""
-    predicted, true = logits > 0, labels > 0.5
-    return (predicted & true).sum() / (predicted | true).sum().clamp(min=1)
+def on_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch on `device`, but for index and person: to read those must not wait for it."""
+    names = [field.name for field in fields(Batch) if field.name not in ("index", "person")]
+    return replace(batch, **{name: getattr(batch, name).to(device, non_blocking=True) for name in names})
 
 
-def _window_corner(batch: Batch, size: int, window: int) -> Tensor:
-    """(B, 2) x, y of random windows centred on a random point of the person."""
-    rows = torch.arange(len(batch.points))
-    chosen = torch.multinomial(batch.labels + 1e-3, 1)[:, 0]
-    x, y = batch.points[rows, chosen, 0], -batch.points[rows, chosen, 1]
-    centre = (torch.stack([x, y], 1) + 1) / 2 * (size - 1) + torch.randn(len(rows), 2) * window / 6
-    return (centre - window / 2).round().clamp(0, size - window).long()
+def _used(encoder: nn.Module) -> list[nn.Parameter]:
+    """An encoder's parameters without those that the released format has and no output depends on."""
+    blocks = [module for module in encoder.modules() if isinstance(module, ConvBlock)]
+    idle = {id(p) for block in blocks if block.downsample is None for p in block.bn4.parameters()}
+    return [p for p in encoder.parameters() if id(p) not in idle]
 
 
-def _window_points(points: Tensor, corner: Tensor, size: int, window: int) -> tuple[Tensor, Tensor]:
-    """Points in the frame of their window's picture plane, and which lie in it."""
-    pixel = torch.stack([points[..., 0], -points[..., 1]], -1).add(1).div(2).mul(size - 1)
-    local = (pixel - corner[:, None]) / (window - 1) * 2 - 1
-    inside = (local.abs() <= 1).all(-1)
-    return torch.stack([local[..., 0], -local[..., 1], points[..., 2]], -1), inside
+def _draws(seed: int, stream: int, batch: Batch, shape: tuple[int, ...]) -> Tensor:
+    draws = view_draws(seed, stream, batch.index.tolist(), shape)
+    return draws.to(batch.image.device, non_blocking=True)
 
 
-def _window_mask(mask: Tensor, corner: Tensor, size: int, window: int) -> Tensor:
-    """(B, 1, s, s): 1 in the pixels of the smaller picture that each window covers."""
-    factor = size // mask.shape[-1]
-    inside = torch.zeros_like(mask)
-    for view, (x, y) in zip(inside, corner.tolist(), strict=True):
-        view[:, -(-y // factor) : (y + window) // factor, -(-x // factor) : (x + window) // factor] = 1
-    return inside
+def coarse_picture(network: PIFuHD, image: Tensor) -> Tensor:
+    """A batch's pictures (B, 3, S, S) at the coarse size."""
+    size = network.preset.coarse_size
+    return image if image.shape[-1] == size else functional.interpolate(image, size=(size, size), mode="area")
 
 
-def _cropped(image: Tensor, maps: NormalMaps | None, corner: Tensor, size: int, window: int) -> Tensor:
+def _window(image: Tensor, maps: NormalMaps | None, corner: Tensor, window: int) -> Tensor:
+    """The fine encoder's input in the windows: the picture (B, 3, S, S), and the normals at its size."""
     if maps is not None:
         normals = torch.cat([maps.front, maps.back], 1)
-        normals = functional.interpolate(normals, size=(size, size), mode="bilinear", align_corners=True)
+        normals = functional.interpolate(normals, size=image.shape[-2:], mode="bilinear", align_corners=True)
         image = torch.cat([image, normals], 1)
-    return torch.stack(
-        [view[:, y : y + window, x : x + window] for view, (x, y) in zip(image, corner.tolist(), strict=True)]
-    )
-
-
-STAGES: dict[str, type[NormalStage] | type[CoarseStage] | type[FineStage]] = {
-    "normals": NormalStage,
-    "coarse": CoarseStage,
-    "fine": FineStage,
-}
+    return cut(image, corner, window)

@@ -6,21 +6,19 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from engine.networks import PIFuHD
-from engine.weights import PRESETS, Preset, load_weights
+from engine.weights import PRESETS, load_weights
 from tests.tiny import TINY
 from training import ablations
 from training.ablations import plan_ablation
-from training.batches import BACKGROUND_FILE
 from training.cases import Case
 from training.cli import evaluate as command
 from training.cli.main import main
 from training.evaluate import Entry, Score
-from training.fit import fit
+from training.fit import Run, fit
 
 SINGLE = replace(
     TINY, name="tiny-pifu", normals=None, fine=None, fine_size=0,
@@ -33,8 +31,6 @@ def whole(pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A pool with people to train on and to test on; and the tiny presets among the known ones."""
     for name in ("train", "test"):
         shutil.copytree(pool, tmp_path / "pool" / name)
-        backgrounds = np.random.default_rng(0).integers(0, 256, (2, 512, 512, 3), np.uint8)
-        np.save(tmp_path / "pool" / name / BACKGROUND_FILE, backgrounds)  # made ones cost 15 s
     for preset in (TINY, SINGLE):
         monkeypatch.setitem(PRESETS, preset.name, preset)
     return tmp_path / "pool"
@@ -81,10 +77,11 @@ def test_one_command_trains_all_alike_and_makes_one_table(
     budgets: list[tuple[str, float]] = []
     measured: list[list[str]] = []
 
-    def noted(preset: Preset, pool: Path, run: Path, minutes: float, workers: int) -> PIFuHD:
-        budgets.append((preset.name, minutes))
-        assert run.name == preset.name
-        return fit(preset, pool, run, minutes, workers)
+    def noted(run: Run) -> PIFuHD:
+        assert run.plan.minutes is not None
+        budgets.append((run.preset.name, run.plan.minutes))
+        assert run.folder.name == run.preset.name
+        return fit(run)
 
     def stand_in(entries: list[Entry], cases: Iterable[Case], *_: object) -> list[Score]:
         measured.append([entry.label for entry in entries])

@@ -73,15 +73,17 @@ def test_pairs_are_found_by_name_and_lone_pictures_listed(tmp_path: Path) -> Non
 def test_crops_keep_picture_normals_and_mask_together(tmp_path: Path) -> None:
     write(tmp_path, "1", ball()[1])
     views = Pictures(tmp_path, FORM, 64, seed=3)
-    loader = iter(torch.utils.data.DataLoader(views, 12))
-    batch = next(loader)
-    assert batch["image"].shape == (12, 3, 64, 64)
-    assert batch["normals"].shape == (12, 6, 64, 64)
-    assert batch["mask"].shape == (12, 1, 64, 64)
-    assert batch["back_known"].tolist() == [0.0] * 12
-    front, back = batch["normals"].chunk(2, 1)
-    assert float(back.abs().max()) == 0
-    where = batch["mask"][:, 0] > 0
+    batch = next(views.batches(12, 0))
+    assert batch.image.shape == (12, 3, 64, 64)
+    assert batch.front.shape == batch.back.shape == (12, 3, 64, 64)
+    assert batch.mask.shape == (12, 1, 64, 64)
+    assert batch.depth.shape == (12, 2, 64, 64)
+    assert batch.points.shape == (12, 0, 3)
+    assert batch.back_known.tolist() == [0.0] * 12
+    assert batch.person.tolist() == [-1] * 12
+    front = batch.front
+    assert float(batch.back.abs().max()) == 0
+    where = batch.mask[:, 0] > 0
     assert torch.allclose(front.norm(dim=1)[where], torch.ones(()), atol=1e-5)
     assert float(front.norm(dim=1)[~where].max()) == 0
     # on the ball, x grows to the right and y upward after flips too, and the mask is the ball
@@ -93,10 +95,20 @@ def test_crops_keep_picture_normals_and_mask_together(tmp_path: Path) -> None:
             expected = (along - along[inside].mean()) / radius
             assert float((front[k, channel] - expected)[inside].abs().mean()) < 0.05
     # the picture shows its own normals, however it was flipped: x of a flipped one is seen reversed
-    shown = batch["image"][:, 1]
+    shown = batch.image[:, 1]
     assert float((shown - front[:, 1])[where].abs().mean()) < 0.25
-    again = next(iter(torch.utils.data.DataLoader(Pictures(tmp_path, FORM, 64, seed=3), 12)))
-    assert torch.equal(again["image"], batch["image"])
+
+
+def test_a_crop_depends_on_its_index_alone(tmp_path: Path) -> None:
+    for key in ("1", "2"):
+        write(tmp_path, key, ball()[1])
+    views = Pictures(tmp_path, FORM, 32, seed=3)
+    whole = next(views.batches(4, 0, first=1))
+    halves = [next(views.batches(2, 0, first=1, rank=rank, world=2)) for rank in (0, 1)]
+    assert whole.index.tolist() == [4, 5, 6, 7]
+    for name in ("image", "front", "mask", "person"):
+        assert torch.equal(getattr(whole, name), torch.cat([getattr(half, name) for half in halves])), name
+    assert not torch.equal(whole.image[0], whole.image[1])
 
 
 def test_mixed_up_files_are_one_sentence(tmp_path: Path) -> None:

@@ -39,6 +39,6 @@ def _ablate(options: argparse.Namespace) -> None:
     ablation = plan_ablation(options.presets.split(","), options.folder, options.run, options.minutes)
     people = choose_people(options)
     print(f"{ablation}\n{people.text}.", flush=True)
-    train_all(ablation, options.workers)
+    train_all(ablation, options.workers, options.device)
     about, scores = measure(load_entries(ablation.names()), people, options)
     report(about, scores, options.json)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command line: `people`, `photograph`, `pool`, `fit`, `evaluate` and `ablate`."""
+"""The command line: `people`, `photograph`, `pool`, `fit`, `join`, `evaluate` and `ablate`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from . import ablate, evaluate, fit, people, pool
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return the exit code: 0, or 1 after an error. Usage errors exit with 2."""
+    """Run one command; return the exit code: 0, 1 after an error, 130 when stopped. Usage errors exit with
+    2.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m training", description="Build weights from synthetic people, or from scans."
     )
@@ -26,4 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, FloatingPointError, EngineError) as error:
         print(f"training: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt as stop:
+        print(f"training: {stop or 'Stopped.'}", file=sys.stderr)
+        return 130
     return 0

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""People made beside the training, by a process of its own, so that one command does everything."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ENOUGH = 100
+"""People that training begins with. Each stage reads anew who is there."""
+LOOK_SECONDS = 0.5
+
+
+def pool_command(pool: Path, people: int, makers: int) -> list[str]:
+    """The command that makes a pool, in this Python."""
+    amount = ["--people", str(people), "--workers", str(makers)]
+    return [sys.executable, "-m", "training", "pool", str(pool), *amount]
+
+
+@contextmanager
+def people_made(command: Sequence[str], log: Path, train: Path, enough: int) -> Iterator[None]:
+    """Run `command` in the background while the block runs, which begins when `enough` people are in the
+    folder `train`; what it prints goes to the file `log`. It is ended with the block, whatever ends that.
+
+    Raises ValueError where it ends before there are enough.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as output:
+        # a session of its own: ended as a whole, and Ctrl-C is for the training alone
+        maker = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+    try:
+        while _count(train) < enough:
+            code = maker.poll()
+            if code is not None and _count(train) < enough:
+                raise ValueError(
+                    f"Making people ended with code {code} when {_count(train)} of {enough} were there: "
+                    f"{_last_line(log)} The rest is in {log}."
+                )
+            time.sleep(LOOK_SECONDS)
+        yield
+    finally:
+        _end(maker)
+
+
+def _count(folder: Path) -> int:
+    return len(list(folder.glob("*.npz")))
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing."
+
+
+def _end(maker: subprocess.Popen[bytes]) -> None:
+    """End the process and, where the system knows sessions, the workers that it started."""
+    if sys.platform == "win32":
+        maker.terminate()
+    else:
+        try:
+            # also after the maker itself has ended: its workers may be left
+            os.killpg(maker.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+    maker.wait()

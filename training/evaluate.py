@@ -32,7 +32,7 @@ from .metrics import NEAR, SAMPLES, VOLUME_SAMPLES, Mesh, MeshMetrics, compare, 
 from .pool import list_pool
 from .render import Camera, camera_vertices, random_light, render
 from .stages import frozen_maps, point_iou
-from .views import StoredViews, ViewSettings
+from .views import ViewSettings, open_views
 
 SIZE = 1024  # pixels a side of the photographs: what the finest network input asks for
 EXTENT = 1.7  # of the picture's 2 camera units: the person's larger extent
@@ -213,7 +213,7 @@ def quick_figures(network: PIFuHD, pool: Path, views: int = 100, seed: int = 7) 
     for level in (0, 1) if preset.fine is not None else (0,):
         size = preset.fine_size or preset.coarse_size
         asked = ViewSettings(size, preset.coarse_size, level, 4000, False)
-        source = StoredViews(pool, asked, seed).batches(1, 0)
+        source = open_views(pool, asked, seed, next(network.parameters()).device).batches(1, 0)
         for item in itertools.islice(source, views):
             image = functional.interpolate(item.image, size=(preset.coarse_size,) * 2, mode="area")
             maps = frozen_maps(network, image)

@@ -2,6 +2,7 @@
 """Views as the stages of training read them: people of a pool, photographed in all sorts of places."""
 
 from .batch import Batch, Source, ViewSettings, batch_picture
+from .choose import open_views
 from .live import LiveViews
 from .stock import StockFormat, build_stock
 from .stored import StoredViews
@@ -15,4 +16,5 @@ __all__ = [
     "ViewSettings",
     "batch_picture",
     "build_stock",
+    "open_views",
 ]

@@ -17,7 +17,7 @@ from training.occupancy import inside
 from training.pool import read_person, read_views
 from training.render import Camera, camera_vertices, random_light
 from training.subjects import Subjects, render_subjects
-from training.views import Batch, LiveViews, Source, StoredViews, ViewSettings, batch_picture
+from training.views import Batch, LiveViews, Source, StoredViews, ViewSettings, batch_picture, open_views
 from training.views import plan as planning
 from training.views.ahead import made_ahead
 from training.views.bystanders import person_sprites, seen_whole
@@ -286,6 +286,10 @@ def test_pasting_puts_a_sprite_where_it_is_told() -> None:
 
 def sources(pool: Path, settings: ViewSettings, seed: int = 4) -> list[Source]:
     return [StoredViews(pool, settings, seed), LiveViews(pool, settings, seed, CPU)]
+
+
+def test_without_a_gpu_the_stored_views_are_read(pool: Path) -> None:
+    assert isinstance(open_views(pool, COARSE, 0, CPU), StoredViews)
 
 
 @pytest.mark.parametrize("settings", [COARSE, NORMALS, ViewSettings(128, 64, 1, 200, False)])

@@ -247,10 +247,12 @@ def _draw_held(rng: Generator, metres: tuple[float, ...]) -> Held:
     )
 
 
+SOFTEST, SOFTEST_CONTACT = 0.05, 0.03
+"""The widest blurs of shadows, in picture sides, and of the patches under feet, in heights of the person."""
 _SHADOWS: tuple[tuple[Literal["none", "floor", "wall"], tuple[float, float], tuple[float, float]], ...] = (
     ("none", (0.0, 0.0), (0.01, 0.01)),
     ("floor", (0.1, 0.6), (0.003, 0.03)),
-    ("wall", (0.08, 0.45), (0.005, 0.05)),
+    ("wall", (0.08, 0.45), (0.005, SOFTEST)),
 )
 """Kinds, with ranges of strength and softness."""
 
@@ -260,7 +262,7 @@ def _draw_shadow(rng: Generator) -> Shadow:
     x, y = rng.normal(0, 0.06, 2)
     return Shadow(
         contact=float(rng.uniform(0.35, 0.8)),
-        reach=float(rng.uniform(0.008, 0.03)),
+        reach=float(rng.uniform(0.008, SOFTEST_CONTACT)),
         kind=kind,
         strength=float(rng.uniform(low, high)),
         softness=float(rng.uniform(crisp, soft)),

@@ -18,6 +18,8 @@ from .subject import within
 LARGEST = 0.75
 """Of the subject's area: whoever and whatever else would be larger is left out, so the subject is the
 largest."""
+NEAREST = 0.25
+"""Metres from the middle of a sprite to where it meets the subject's side, about half a person's width."""
 FOOTING = 0.12
 """Share of a sprite, from below, that darkens the floor beneath it."""
 
@@ -116,10 +118,6 @@ def _stood(
     layer = torch.cat([(layer[:, :3] * gain[:, None, None, None]).clamp(max=1), layer[:, 3:]], 1) * kept
     below = pictures * (1 - 0.5 * kept * _footing(sprites, centre, side, flip, size))
     return over(layer, below).clamp(0, 1)
-
-
-NEAREST = 0.25
-"""Metres from the middle of a sprite to where it meets the subject's side, about half a person's width."""
 
 
 def _footing(sprites: Tensor, centre: Tensor, side: Tensor, flip: Tensor, size: int) -> Tensor:

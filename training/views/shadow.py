@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from ..filters import blurred
 from .paste import box_of, columns, picture_axes, sampled
-from .plan import Shadow
+from .plan import SOFTEST, SOFTEST_CONTACT, Shadow
 
 SOLES = 1 / 14
 """Share of the person's height, from below, that darkens the floor beneath."""
@@ -44,13 +44,12 @@ def shaded(pictures: Tensor, mask: Tensor, shadows: Sequence[Shadow]) -> Tensor:
 
     sigma = reach * (foot - top)
     soles = low * (y >= foot - (foot - top) * SOLES)[:, None]
-    patch = thrown(soles, x, (y - 0.65 * foot + 0.2 * sigma) / 0.35, sigma, max(one.reach for one in shadows))
+    patch = thrown(soles, x, (y - 0.65 * foot + 0.2 * sigma) / 0.35, sigma, SOFTEST_CONTACT)
     patch = patch / patch.amax((1, 2), keepdim=True).clamp(min=1e-3) * contact
-    softest = max(one.softness for one in shadows)
     # the foot line stays where it is; height above it is squashed (behind or before the feet) and leans
     height = (y - foot) / squash
-    lying = thrown(low, x - lean * squash.abs() * height, foot + height, soft, softest) * floor
-    hung = thrown(low, x - aside, y - down, soft, softest) * wall
+    lying = thrown(low, x - lean * squash.abs() * height, foot + height, soft, SOFTEST) * floor
+    hung = thrown(low, x - aside, y - down, soft, SOFTEST) * wall
     dark = torch.maximum(torch.maximum(patch, lying) * stands, hung)
     dark = functional.interpolate(dark[:, None], size=(size, size), mode="bilinear")
     return pictures * (1 - dark * pictures.new_tensor(SKY)[:, None, None])

@@ -34,6 +34,8 @@ def people_made(command: Sequence[str], log: Path, train: Path, enough: int) -> 
     with log.open("a", encoding="utf-8") as output:
         # a session of its own: ended as a whole, and Ctrl-C is for the training alone
         maker = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+    # asked to end, Python would do so without a look at what follows
+    usual = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         while _count(train) < enough:
             code = maker.poll()
@@ -45,6 +47,7 @@ def people_made(command: Sequence[str], log: Path, train: Path, enough: int) -> 
             time.sleep(LOOK_SECONDS)
         yield
     finally:
+        signal.signal(signal.SIGTERM, usual)
         _end(maker)
 
 

@@ -30,7 +30,12 @@ MEASURED_VIEWS = 40
 
 def add_commands(commands: Commands) -> None:
     """Add `fit` and `join` to the command line."""
-    train = commands.add_parser("fit", help="train all stages and export the weights; resumes a run folder")
+    train = commands.add_parser(
+        "fit",
+        help="train all stages and export the weights; resumes a run folder",
+        epilog="On several processes or hosts that share the folders (the two dashes keep torchrun from "
+        "reading --run as its own): torchrun --nproc-per-node 2 --max-restarts 3 -m -- training fit ...",
+    )
     train.add_argument("folder", type=Path, help="the pool")
     train.add_argument("--run", type=Path, required=True, help="folder of checkpoints, logs and pictures")
     train.add_argument("--out", type=Path, required=True, help="weights file to write")

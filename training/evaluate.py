@@ -26,14 +26,14 @@ from engine.space import Crop
 from engine.weights import DEFAULT_WEIGHTS, LoadedWeights, load_weights
 
 from .backgrounds import cast_shadow, photographic_background
-from .batches import Views, batches
 from .camera_noise import degrade
 from .humans import make_person
 from .losses import point_iou
 from .metrics import NEAR, SAMPLES, VOLUME_SAMPLES, Mesh, MeshMetrics, compare, one_part
 from .pool import list_pool
 from .render import Camera, camera_vertices, random_light, render
-from .stages import frozen_maps, on_device
+from .stages import frozen_maps
+from .views import ViewSettings, open_views
 
 SIZE = 1024  # pixels a side of the photographs: what the finest network input asks for
 EXTENT = 1.7  # of the picture's 2 camera units: the person's larger extent
@@ -83,7 +83,7 @@ def synthetic_cases(
             picture = (colour * cover + background * (1 - cover)).astype(np.float32)
             if noise:
                 picture = degrade(rng, picture)
-            vertices = camera_vertices(person, camera.yaw, camera.scale, camera.shift) / camera.scale
+            vertices = camera_vertices(person, camera) / camera.scale
             yield Case(
                 f"person {seed} from {yaw:g} degrees",
                 (picture * 255).round().clip(0, 255).astype(np.uint8),
@@ -213,9 +213,9 @@ def quick_figures(network: PIFuHD, pool: Path, views: int = 100, seed: int = 7) 
 
     for level in (0, 1) if preset.fine is not None else (0,):
         size = preset.fine_size or preset.coarse_size
-        source = batches(Views(pool, size, level, 4000, False, seed), 1, 0)
+        asked = ViewSettings(size, preset.coarse_size, level, 4000, False)
+        source = open_views(pool, asked, seed, next(network.parameters()).device).batches(1, 0)
         for item in itertools.islice(source, views):
-            item = on_device(item, next(network.parameters()).device)
             image = functional.interpolate(item.image, size=(preset.coarse_size,) * 2, mode="area")
             maps = frozen_maps(network, image)
             if maps is not None and level == 0:

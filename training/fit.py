@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from engine.networks import PIFuHD
 from engine.weights import Preset, load_weights
 
-from .batches import Batch
 from .checkpoints import Learner, Progress, restore, save
 from .distributed import Team
 from .interrupts import Stopped, stop_asked
@@ -26,6 +25,7 @@ from .snapshots import snapshot
 from .source import stage_batches
 from .stages import Losses, NormalStage, Stage, make_stage, on_device
 from .vgg import VGGFeatures, fetch_vgg
+from .views import Batch
 
 EMA = 0.998
 """What is exported is this running mean of the parameters: late steps are noisy."""

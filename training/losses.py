@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .batches import Batch
+from .views import Batch
 
 COLUMN_REACH = 0.7
 """Half the depth that columns are sampled over, in camera units: no person of the pool is deeper."""

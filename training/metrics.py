@@ -176,7 +176,11 @@ def _surface_figures(predicted: Mesh, target: Mesh, seed: int) -> tuple[float, f
     """P2S and completeness in cm, F-score in percent."""
     triangles = [mesh.vertices[mesh.faces].cpu().double().numpy() for mesh in (predicted, target)]
     samples = [
-        surface_points(np.random.default_rng([seed, side]), mesh.vertices.double(), mesh.faces, SAMPLES)
+        surface_points(
+            torch.from_numpy(np.random.default_rng([seed, side]).random((SAMPLES, 3))).to(mesh.faces.device),
+            mesh.vertices.double(),
+            mesh.faces,
+        )
         for side, mesh in enumerate((predicted, target))
     ]
     to_true = surface_distance(samples[0].cpu().numpy(), triangles[1])

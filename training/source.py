@@ -10,10 +10,10 @@ from pathlib import Path
 
 from engine.weights import Preset
 
-from .batches import Batch, Views, batches
 from .distributed import Team
 from .pictures import Pictures, usual_format
 from .plan import Plan, StageSettings
+from .views import Batch, ViewSettings, open_views
 
 PICTURES_EVERY = 4
 """One batch in so many of the normal stage is of pictures with known normals, where there are some."""
@@ -29,12 +29,13 @@ def stage_batches(
     normals = name == "normals"
     fine = name in ("fine", "end-to-end")
     size = preset.fine_size if fine else preset.coarse_size
-    views = Views(pool, size, int(fine), settings.points, normals, plan.seed)
+    asked = ViewSettings(size, preset.coarse_size, int(fine), settings.points, normals)
+    views = open_views(pool, asked, plan.seed, team.device)
     before = 0
     if normals and plan.pictures is not None:
         before = -(-step // PICTURES_EVERY)
     share = (team.rank, team.world)
-    source = _started(batches(views, settings.batch, plan.workers, step - before, *share))
+    source = _started(views.batches(settings.batch, plan.workers, step - before, *share))
     if not normals or plan.pictures is None:
         return source
     pictures = Pictures(plan.pictures, usual_format(plan.pictures), size, plan.seed)

@@ -12,7 +12,7 @@ from engine.surface.localise import localise
 from engine.surface.meshes import vertex_normals
 from engine.surface.surface_nets import surface_nets
 from training.humans import make_person
-from training.render import camera_vertices, rasterise
+from training.render import Camera, camera_vertices, rasterise
 from training.render.rasterise import barycentric, to_pixels
 
 RESOLUTION = 128
@@ -172,7 +172,7 @@ def truth():
     palette = torch.tensor([skin, eye, eye, blue, olive, *others])
     albedo = palette[part_of % len(palette)]
     extent = person.vertices.amax(0) - person.vertices.amin(0)
-    vertices = camera_vertices(person, 0.3, 1.75 / float(extent.max()), (0.0, 0.0)).float()
+    vertices = camera_vertices(person, Camera(0.3, 1.75 / float(extent.max()), (0.0, 0.0))).float()
     pixels = to_pixels(vertices, size)
     winner, _ = rasterise(pixels, person.faces, size, size)
     index, corners, weights = barycentric(pixels, person.faces, winner)

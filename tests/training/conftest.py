@@ -8,6 +8,7 @@ from tests.tiny import SMALL_POOL
 from training import vgg
 from training.humans import Person, make_person
 from training.pool import build_person
+from training.views import StockFormat, build_stock
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +20,7 @@ def person() -> Person:
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pool")
     build_person(folder, 5, SMALL_POOL)
+    build_stock(folder, StockFormat(6, 64, 3, 32))
     return folder
 
 

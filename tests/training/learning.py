@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 
 from tests.tiny import TINY
-from training.batches import Batch
 from training.distributed import Team
 from training.fit import Run
 from training.plan import SETTINGS, Plan, StageSettings
 from training.source import stage_batches
+from training.views import Batch
 
 ALONE = Team(0, 1, torch.device("cpu"))
 QUARTER = 0.25

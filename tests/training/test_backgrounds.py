@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
-from training.backgrounds import cast_shadow, photographic_background, places, studio
+from training.backgrounds import (
+    build_backgrounds,
+    cast_shadow,
+    photographic_background,
+    places,
+    studio,
+)
+from training.backgrounds.bank import CROPS
 
 KINDS = [
     studio.seamless_paper,
@@ -104,3 +115,78 @@ def test_shadows_depend_on_the_generator_alone() -> None:
     first, again, other = (cast_shadow(np.random.default_rng(seed), ground, standing()) for seed in (3, 3, 4))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def save(path: Path, colour: tuple[int, int, int], shape: tuple[int, int] = (200, 300)) -> None:
+    """A photograph of one colour (R, G, B)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.full((*shape, 3), colour[::-1], np.uint8))
+
+
+def test_a_bank_is_written_once_and_depends_on_the_seed_alone(tmp_path: Path) -> None:
+    path = build_backgrounds(tmp_path, 3, 64)
+    first, written = np.load(path), path.stat().st_mtime_ns
+    assert first.shape == (3, 64, 64, 3)
+    assert first.dtype == np.uint8
+    assert first.std() > 0
+    assert build_backgrounds(tmp_path, 3, 64) == path
+    assert path.stat().st_mtime_ns == written
+    again = build_backgrounds(tmp_path / "other", 3, 64)
+    assert np.array_equal(np.load(again), first)
+    assert not np.array_equal(np.load(build_backgrounds(tmp_path, 3, 64, seed=1)), first)
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_photographs_come_first_and_generated_ones_fill_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photographs = tmp_path / "photographs"
+    save(photographs / "red.png", (200, 10, 10))
+    save(photographs / "below" / "blue.JPG", (10, 10, 200), (500, 140))
+    save(photographs / "thumb.png", (0, 255, 0), (60, 300))
+    (photographs / "torn.jpg").write_bytes(b"not a picture")
+    (photographs / "notes.txt").write_text("none either")
+    count = 2 * CROPS + 4
+    pictures = np.load(build_backgrounds(tmp_path, count, 96, photographs=photographs)).astype(float)
+    told = capsys.readouterr().out
+    assert "skipped torn.jpg: it is no picture" in told
+    assert "skipped thumb.png: its shorter side" in told
+    assert "notes.txt" not in told
+    means = pictures.mean((1, 2))
+    red = np.abs(means - [200, 10, 10]).max(1) < 4
+    blue = np.abs(means - [10, 10, 200]).max(1) < 4
+    assert 1 <= red.sum() <= CROPS
+    assert blue.sum() == red.sum()
+    assert (pictures[~(red | blue)].std((1, 2)).max(1) > 0).all(), "the others are generated"
+
+
+def test_a_changed_folder_of_photographs_is_noticed(tmp_path: Path) -> None:
+    photographs = tmp_path / "photographs"
+    save(photographs / "a.png", (200, 10, 10))
+    before = build_backgrounds(tmp_path, 1, 64, photographs=photographs)
+    assert build_backgrounds(tmp_path, 1, 64, photographs=photographs) == before
+    save(photographs / "a.png", (10, 200, 10), (210, 300))
+    after = build_backgrounds(tmp_path, 1, 64, photographs=photographs)
+    assert after != before
+    assert np.load(after)[0, 0, 0, 1] > 150
+
+
+def test_unusable_folders_are_told_in_one_sentence(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(ValueError, match=r"^No photographs .* in .*empty: name a folder"):
+        build_backgrounds(tmp_path, 2, 64, photographs=empty)
+    (empty / "torn.png").write_bytes(b"")
+    with pytest.raises(ValueError, match="None of the 1 photographs can be used"):
+        build_backgrounds(tmp_path, 2, 64, photographs=empty)
+    assert not list(tmp_path.glob("*backgrounds*")), "nothing half-written stays"
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, target: Path) -> Path:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(ValueError, match=r"No space left on device.*free some space"):
+        build_backgrounds(tmp_path, 1, 64)
+    assert not list(tmp_path.iterdir())

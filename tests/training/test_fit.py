@@ -332,8 +332,8 @@ def test_one_command_makes_people_trains_and_writes_weights_in_parts(
         "for n in ('/test', '/train'): os.rename(shutil.copytree(one, two + n + '.new'), two + n)"
     )
 
-    def command(to: Path, people: int, makers: int) -> list[str]:
-        assert (to, people, makers) == (folder, 1, 2)
+    def command(to: Path, *amounts: int) -> list[str]:
+        assert (to, *amounts) == (folder, 1, 2, 4, TINY.fine_size)
         return [sys.executable, "-c", copies, str(pool), str(to)]
 
     monkeypatch.setattr(cli_fit, "pool_command", command)
@@ -359,7 +359,7 @@ def test_a_missing_pool_is_one_sentence_with_the_next_step(
     )
     said = capsys.readouterr().err.strip()
     assert code == 1
-    assert said.startswith("training: No rendered people in")
+    assert said.startswith("training: No people in")
     assert "\n" not in said
 
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from tests.training.learning import made_batch, rows
-from training.batches import Batch
 from training.losses import (
     column_loss,
     extended_bce,
@@ -20,6 +19,7 @@ from training.losses import (
     view_draws,
     weighted_choice,
 )
+from training.views import Batch
 
 
 def test_the_extended_loss_is_the_papers() -> None:

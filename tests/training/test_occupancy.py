@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.training.shapes import box, person, sphere, winding_number
 from training.humans.person import Person
-from training.occupancy import inside, winding
+from training.occupancy import inside, inside_views, winding
+from training.render import Camera, place
 
 
 def overlapping(seed: int) -> Person:
@@ -76,3 +77,16 @@ def test_far_away_is_outside() -> None:
     subject = person(sphere(0.5))
     points = torch.tensor([[5.0, 0, 0], [0, -5, 0], [0, 0, 5], [0, 0, -5], [-9, 9, 9]])
     assert not inside(points, subject.vertices, subject.faces, subject.part).any()
+
+
+def test_many_meshes_at_once_are_labelled_as_one_by_one() -> None:
+    people = [overlapping(seed) for seed in (1, 2)] + [person(sphere(0.3, (0.2, 0.1, 0)))]
+    packed = place(people, [Camera(0.3 * k, 1 + 0.2 * k, (0.1 * k, 0.0)) for k in range(3)])
+    points = torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (3, 400, 3)).astype(np.float32))
+    part = torch.cat([one.part for one in people])
+    found = inside_views(points, packed.vertices, packed.faces, part, packed.face_view, 3)
+    assert found.shape == (3, 400)
+    for view, one in enumerate(people):
+        vertices = packed.vertices[packed.vertex_view == view]
+        assert torch.equal(found[view], inside(points[view], vertices, one.faces, one.part))
+        assert 0.02 < found[view].float().mean() < 0.8

@@ -21,7 +21,8 @@ from training.render import (
     rasterise,
     render,
 )
-from training.render.light import ambient_occlusion, harmonics, irradiance
+from training.render.light import harmonics, irradiance
+from training.render.occlusion import ambient_occlusion
 from training.render.rasterise import to_pixels
 from training.render.views import vertex_normals
 
@@ -47,7 +48,7 @@ def pixel_centres(size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cast(subject: Person, camera: Camera, size: int) -> dict[str, np.ndarray]:
-    vertices = camera_vertices(subject, camera.yaw, camera.scale, camera.shift, camera.tilt)
+    vertices = camera_vertices(subject, camera)
     normals = vertex_normals(vertices, subject.faces)
     return cast_rays(vertices.numpy(), subject.faces.numpy(), normals.numpy(), *pixel_centres(size))
 
@@ -108,7 +109,7 @@ def test_the_picture_has_y_up_x_right_and_z_to_the_viewer() -> None:
 
 
 def test_positive_yaw_turns_the_face_to_the_viewers_right() -> None:
-    turned = camera_vertices(figure(), math.pi / 2, 1.0, (0.0, 0.0))
+    turned = camera_vertices(figure(), Camera(math.pi / 2, 1.0, (0.0, 0.0)))
     nose_tip = figure().vertices[:, 2].argmax()
     assert turned[nose_tip, 0] == turned[:, 0].max()
 
@@ -121,7 +122,7 @@ def test_positive_tilt_shows_the_top() -> None:
 
 def test_camera_vertices_place_the_box_and_the_median_depth() -> None:
     subject = figure()
-    placed = camera_vertices(subject, 0.4, 0.9, (0.1, -0.2), 0.05)
+    placed = camera_vertices(subject, Camera(0.4, 0.9, (0.1, -0.2), 0.05))
     middle = (placed.amin(0) + placed.amax(0)) / 2
     assert torch.allclose(middle[:2], torch.tensor([0.1, -0.2]), atol=1e-5)
     a, b, c = placed[subject.faces].unbind(1)
@@ -193,17 +194,17 @@ def test_what_stands_in_the_light_casts_a_shadow() -> None:
 
 def test_ambient_occlusion_darkens_corners_only() -> None:
     size = 64
-    depth = torch.zeros(size, size)
-    normals = torch.zeros(size, size, 3)
+    depth = torch.zeros(1, size, size)
+    normals = torch.zeros(1, size, size, 3)
     normals[..., 2] = 1
-    covered = torch.ones(size, size, dtype=torch.bool)
+    covered = torch.ones(1, size, size, dtype=torch.bool)
     flat = ambient_occlusion(depth, normals, covered)
     assert flat.min() > 0.99
     step = depth.clone()
-    step[:, 40:] = 0.15
+    step[:, :, 40:] = 0.15
     corner = ambient_occlusion(step, normals, covered)
-    assert corner[32, 38] < 0.92
-    assert corner[32, 5] > 0.99
+    assert corner[0, 32, 38] < 0.92
+    assert corner[0, 32, 5] > 0.99
 
 
 def test_harmonics_reproduce_a_cosine_and_a_constant() -> None:
@@ -231,7 +232,7 @@ def test_random_cameras_frame_the_person_as_promised() -> None:
     frontal, cut, portraits, shares = 0, 0, 0, []
     for _ in range(400):
         camera = random_camera(rng, subject)
-        placed = camera_vertices(subject, camera.yaw, camera.scale, camera.shift, camera.tilt)
+        placed = camera_vertices(subject, camera)
         share = float((placed.amax(0) - placed.amin(0))[:2].amax()) / 2
         frontal += abs(camera.yaw) <= math.radians(40)
         cut += share > 0.96

@@ -17,7 +17,7 @@ from tests.tiny import SMALL_POOL
 from tests.training.shapes import Shape, box, sphere
 from training.humans import Person
 from training.occupancy import inside
-from training.pool import build_pool, read_person
+from training.pool import build_pool, read_person, read_views
 from training.scans import ScanFrame, UnusableScan, find_scans, read_scan
 from training.scans.folder import TEST_FROM, scan_seed
 
@@ -252,7 +252,11 @@ def test_a_pool_is_made_of_scans_and_skips_the_unusable(
     assert made == 1
     assert "skipped bad: a height of 8.75 is no person's" in capsys.readouterr().out
     file = tmp_path / "pool" / f"{scan_seed('good'):07d}.npz"
-    view = read_person(file)
+    person = read_person(file)
+    assert person.hands is None
+    assert person.description["scan"] == "good"
+    view = read_views(tmp_path / "pool" / "views" / file.name)
     assert view["mask"].max() == 255
     assert 0 < view["labels"].mean() < 1
+    assert np.isnan(view["hands"]).all()
     assert json.loads(file.with_suffix(".json").read_text())["scan"] == "good"

@@ -10,12 +10,12 @@ from engine.networks import PIFuHD
 from engine.weights.presets import NormalNets
 from tests.tiny import TINY
 from tests.training.learning import QUARTER, made_batch, source_of
-from training.batches import Batch
 from training.fit import _step
 from training.losses import view_draws
 from training.plan import Plan
 from training.snapshots import snapshot
 from training.stages import WINDOWS, NormalStage, make_stage
+from training.views import Batch
 from training.windows import choose_corners, covered, cut, in_window
 
 PLAN = Plan(steps=1, batch=QUARTER, workers=0)

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..humans import Person, make_person
 from ..pool import TEST_SEEDS, PoolFormat, build_pool
 from ..scans import ScanFrame, find_scans
 from ..scans.frame import UNITS
+from ..views import StockFormat, build_stock
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[Any]
@@ -17,11 +20,20 @@ if TYPE_CHECKING:
 
 def add_commands(commands: Commands) -> None:
     """Add `pool` to the command line."""
-    pool = commands.add_parser("pool", help="make people and render them, for training and for testing")
+    pool = commands.add_parser("pool", help="make people, for training and for testing")
     pool.add_argument("folder", type=Path)
     pool.add_argument("--people", type=int, default=400)
     pool.add_argument("--test-people", type=int, default=12)
     pool.add_argument("--workers", type=int, default=2)
+    pool.add_argument(
+        "--views", type=int, default=4, help="rendered of each person; 0 where a GPU renders as it trains"
+    )
+    pool.add_argument(
+        "--size", type=int, default=512, help="pixels a side of the views: the finest a preset asks for"
+    )
+    pool.add_argument(
+        "--backgrounds", type=Path, metavar="DIR", help="photographs without people to put people in front of"
+    )
     pool.add_argument("--minutes", type=float, help="stop after this time; what is made stays")
     pool.add_argument("--scans", type=Path, metavar="DIR", help="scans in place of made people")
     pool.add_argument("--unit", choices=["auto", *UNITS], default="auto", help="of the scans")
@@ -31,24 +43,27 @@ def add_commands(commands: Commands) -> None:
 
 
 def _pool(options: argparse.Namespace) -> None:
-    if options.scans is not None:
-        _pool_of_scans(options)
-        return
-    form = PoolFormat()
-    test_seeds = range(TEST_SEEDS, TEST_SEEDS + options.test_people)
-    build_pool(options.folder / "test", test_seeds, form, options.workers)
-    train = options.folder / "train"
-    made = build_pool(train, range(options.people), form, options.workers, options.minutes)
-    print(f"{made} people to train on in {train}")
+    if options.views < 0 or options.size < 64 or options.size % 64:
+        raise ValueError("A pool needs 0 or more views a person, and a size that is a multiple of 64.")
+    form = PoolFormat(options.size, options.views)
+    test, train, make = _seeds(options)
+    # first, so that training may begin while the pool fills
+    for seed, name in enumerate(("train", "test")):
+        build_stock(options.folder / name, StockFormat(), options.backgrounds, seed)
+    for name, seeds, minutes in (("test", test, None), ("train", train, options.minutes)):
+        if seeds:
+            folder = options.folder / name
+            made = build_pool(folder, seeds, form, options.workers, minutes, make)
+            print(f"{made} people in {folder}")
 
 
-def _pool_of_scans(options: argparse.Namespace) -> None:
+def _seeds(options: argparse.Namespace) -> tuple[Sequence[int], Sequence[int], Callable[[int], Person]]:
+    """Seeds of the people to test and to train on, and what makes them."""
+    if options.scans is None:
+        test = range(TEST_SEEDS, TEST_SEEDS + options.test_people)
+        return test, range(options.people), make_person
     scans = find_scans(options.scans, ScanFrame(options.unit, options.up, options.yaw))
     for name, reason in scans.unusable.items():
         print(f"skipped {name}: {reason}")
     print(f"{len(scans.train_seeds())} scans to train on, {len(scans.test_seeds())} kept for testing")
-    for name, seeds in (("test", scans.test_seeds()), ("train", scans.train_seeds())):
-        if seeds:
-            folder = options.folder / name
-            made = build_pool(folder, seeds, PoolFormat(), options.workers, options.minutes, scans.person)
-            print(f"{made} people in {folder}")
+    return scans.test_seeds(), scans.train_seeds(), scans.person

@@ -75,6 +75,20 @@ class Body:
         weights: FloatArray = np.where(self.target_mask, share, 1.0).prod(-1).astype(np.float32)
         return weights
 
+    def palms(self, joints: FloatArray, transforms: FloatArray) -> FloatArray:
+        """Middles (2, 3) of the left and the right palm, between the wrist and the roots of the fingers.
+
+        joints (J, 3) at rest, transforms (J, 3, 4) of the pose; metres.
+        """
+        middles = []
+        for side in "LR":
+            names = ["wrist", *(f"finger{finger}-1" for finger in range(2, 6))]
+            at = np.stack([joints[self.bone[f"{name}.{side}"]] for name in names])
+            middle = (at[0] + at[1:].mean(0)) / 2
+            turn = transforms[self.bone[f"wrist.{side}"]]
+            middles.append(turn[:, :3] @ middle + turn[:, 3])
+        return np.stack(middles)
+
     def bone_transforms(self, joints: FloatArray, rotations: dict[str, NDArray[np.float64]]) -> FloatArray:
         """(J, 3, 4) affine map of each bone.
 

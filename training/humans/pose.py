@@ -63,12 +63,12 @@ def pose_of_kind(rng: np.random.Generator, kind: str, body: Body, joints: FloatA
     """A pose of one of KINDS; the last of STANCE_TRIES even where a limb of it is not free."""
     flesh = Flesh(body, joints)
     tries = {"stance": 0, "arm": 0}
-    for _ in range(STANCE_TRIES):
+    for last in [False] * (STANCE_TRIES - 1) + [True]:
         figure = Figure(body, joints)
         STANCES[kind](rng, figure)
         look(rng, figure)
         tries["stance"] += 1
-        if legs_sunk(flesh, figure) <= 0 and _draw_arms(rng, kind, flesh, figure, tries):
+        if (last or legs_sunk(flesh, figure) <= 0) and _draw_arms(rng, kind, flesh, figure, tries):
             break
     return Pose(kind, figure.rotations, figure.bend, tries)
 

@@ -26,10 +26,11 @@ def half_edges(faces: IntArray) -> IntArray:
 
 def unique_edges(faces: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     """Undirected edges (E, 2), the edge of each half edge (3 F,), and how many faces share each edge (E,)."""
-    edges, inverse, count = np.unique(
-        np.sort(half_edges(faces), axis=1), axis=0, return_inverse=True, return_counts=True
-    )
-    return edges, inverse.reshape(-1), count
+    # one number an edge sorts several times faster than a pair
+    low, high = np.sort(half_edges(faces), axis=1).T
+    size = int(faces.max()) + 1
+    key, inverse, count = np.unique(low * size + high, return_inverse=True, return_counts=True)
+    return np.stack([key // size, key % size], 1), inverse.reshape(-1), count
 
 
 def boundary(faces: IntArray) -> IntArray:
@@ -185,6 +186,6 @@ def close_openings(
 
 def is_closed(faces: IntArray) -> bool:
     """True where each directed edge is met exactly by its reverse, as on the skin of a solid."""
-    forward = np.unique(half_edges(faces), axis=0, return_counts=True)
-    backward = np.unique(half_edges(faces)[:, ::-1], axis=0, return_counts=True)
-    return np.array_equal(forward[0], backward[0]) and np.array_equal(forward[1], backward[1])
+    start, end = half_edges(faces).T
+    count = int(faces.max()) + 1
+    return np.array_equal(np.sort(start * count + end), np.sort(end * count + start))

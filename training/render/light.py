@@ -1,5 +1,5 @@
 """Light on the person: a smooth environment (spherical harmonics of order 2), one key light with a shadow,
-occlusion.
+occlusion (`occlusion.py`).
 
 The published training lights its scans with second-order spherical harmonics and precomputed ambient
 occlusion (PIFuHD, section 4); here the environment is drawn at random, and occlusion and shadow are taken
@@ -9,22 +9,16 @@ from depth pictures.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .rasterise import barycentric, rasterise
-
 # Lambert's cosine lobe in each band (Ramamoorthi and Hanrahan 2001, section 3.2)
 _LOBE = (math.pi, *[2 * math.pi / 3] * 3, *[math.pi / 4] * 5)
-_SHADOW_SIDE = 512
-_SHADOW_TAPS = 12
-_OCCLUSION_TAPS = 16
-_OCCLUSION_REACH = 0.16
-_GOLDEN = math.pi * (3 - math.sqrt(5))
 
 
 @dataclass(frozen=True)
@@ -67,7 +61,8 @@ def harmonics(direction: Tensor) -> Tensor:
 
 
 def irradiance(normals: Tensor, environment: Tensor) -> Tensor:
-    """Light arriving at surfaces with these unit normals (..., 3), linear RGB (..., 3), never negative."""
+    """Light arriving at surfaces with these unit normals (..., N, 3), linear RGB (..., N, 3), never negative;
+    environment (..., 9, 3)."""
     lobe = normals.new_tensor(_LOBE)
     return ((harmonics(normals) * lobe) @ environment).clamp(min=0.01)
 
@@ -116,79 +111,32 @@ def random_light(rng: np.random.Generator) -> Light:
     )
 
 
-def ambient_occlusion(depth: Tensor, normals: Tensor, covered: Tensor) -> Tensor:
-    """How much of the environment each pixel sees, from the front depth picture alone.
+@dataclass(frozen=True)
+class Lights:
+    """B of `Light` on the device of the pictures: each field with a leading axis, numbers as (B,) float32."""
 
-    depth (H, W) camera z of the front surface, normals (H, W, 3) unit, covered (H, W) bool. Returns (H, W)
-    in [0, 1]. Each tap asks how high the neighbouring surface stands above the tangent plane (Alchemy
-    obscurance, McGuire 2011).
-    """
-    height, width = depth.shape
-    rows, columns = covered.nonzero(as_tuple=True)
-    here, normal = depth[rows, columns], normals[rows, columns]
-    below = torch.where(covered, depth, torch.full_like(depth, -1e3))
-    blocked = torch.zeros_like(here)
-    for tap in range(_OCCLUSION_TAPS):
-        reach = _OCCLUSION_REACH * (0.04 + 0.96 * ((tap + 0.5) / _OCCLUSION_TAPS) ** 1.6)
-        dx = round(reach * math.cos(tap * _GOLDEN) * width / 2)
-        dy = round(reach * math.sin(tap * _GOLDEN) * height / 2)
-        rise = below[(rows + dy).clamp(0, height - 1), (columns + dx).clamp(0, width - 1)] - here
-        flat = (normal[:, 0] * dx * 2 / width) - (normal[:, 1] * dy * 2 / height)
-        length = torch.sqrt(reach * reach + rise * rise)
-        sine = (flat + normal[:, 2] * rise) / length
-        near = (1 - rise.abs() / (2.5 * reach + 0.1)).clamp(0, 1)
-        blocked += (sine - 0.08).clamp(min=0) * near
-    result = torch.ones_like(depth)
-    result[rows, columns] = (1 - 2.4 * blocked / _OCCLUSION_TAPS).clamp(0.05, 1)
-    return result
+    environment: Tensor
+    key_direction: Tensor
+    key_colour: Tensor
+    wrap: Tensor
+    shadow_radius: Tensor
+    occlusion: Tensor
+    exposure: Tensor
 
 
-def _softened(values: Tensor, covered: Tensor) -> Tensor:
-    """3x3 mean over covered pixels only: takes the grain of the few shadow taps away."""
-    weight = covered.to(values.dtype)
-    stack = torch.stack([values * weight, weight])[None]
-    total, count = functional.avg_pool2d(stack, 3, stride=1, padding=1)[0].unbind(0)
-    return total / count.clamp(min=1e-6)
+def stack_lights(lights: Sequence[Light], device: torch.device) -> Lights:
+    """The lights of a batch, one transfer a field."""
+    stacked = {}
+    for field in fields(Light):
+        values = [torch.as_tensor(getattr(light, field.name), dtype=torch.float32) for light in lights]
+        stacked[field.name] = torch.stack(values).to(device)
+    return Lights(**stacked)
 
 
-def shadow(vertices: Tensor, faces: Tensor, position: Tensor, covered: Tensor, light: Light) -> Tensor:
-    """Share of the key light that reaches each pixel, by a shadow map: (H, W) in [0, 1].
-
-    vertices (V, 3) camera space; faces (F, 3); position (H, W, 3) camera-space points of the front surface;
-    covered (H, W) bool.
-    """
-    towards = light.key_direction.to(vertices.device)
-    helper = vertices.new_tensor([0.0, 0.0, 1.0] if abs(float(towards[1])) > 0.9 else [0.0, 1.0, 0.0])
-    right = functional.normalize(torch.linalg.cross(helper, towards), dim=0)
-    axes = torch.stack([right, torch.linalg.cross(towards, right), towards], dim=1)
-    seen = vertices @ axes
-    low, high = seen[:, :2].amin(0), seen[:, :2].amax(0)
-    scale = float((_SHADOW_SIDE - 4) / (high - low).amax())
-
-    def to_map(points: Tensor) -> Tensor:
-        return torch.cat([(points[:, :2] - low) * scale + 2, points[:, 2:]], dim=1)
-
-    lit_from = to_map(seen)
-    winner, _ = rasterise(lit_from, faces, _SHADOW_SIDE, _SHADOW_SIDE)
-    index, corners, weights = barycentric(lit_from, faces, winner)
-    nearest = torch.full((_SHADOW_SIDE * _SHADOW_SIDE,), -1e3, device=vertices.device)
-    nearest[index] = (lit_from[:, 2][corners] * weights).sum(1)
-
-    rows, columns = covered.nonzero(as_tuple=True)
-    query = to_map(position[rows, columns] @ axes)
-    # interleaved gradient noise (Jimenez 2014) turns the ring of taps, so few taps give grain and not bands
-    turn = torch.frac(52.9829189 * torch.frac(0.06711056 * columns + 0.00583715 * rows)) * (2 * math.pi)
-    lit = torch.zeros_like(turn)
-    for tap in range(_SHADOW_TAPS):
-        radius = light.shadow_radius * scale * math.sqrt((tap + 0.5) / _SHADOW_TAPS)
-        angle = turn + tap * _GOLDEN
-        x = (query[:, 0] + radius * torch.cos(angle)).long().clamp(0, _SHADOW_SIDE - 1)
-        y = (query[:, 1] + radius * torch.sin(angle)).long().clamp(0, _SHADOW_SIDE - 1)
-        # the bias grows with the radius: a wide ring would otherwise shade every tilted surface by itself
-        lit += (nearest[y * _SHADOW_SIDE + x] < query[:, 2] + 0.012 + 0.6 * light.shadow_radius).to(lit.dtype)
-    result = torch.ones(covered.shape, dtype=vertices.dtype, device=vertices.device)
-    result[rows, columns] = lit / _SHADOW_TAPS
-    return _softened(result, covered)
+def _mean(values: Tensor, covered: Tensor) -> Tensor:
+    """Mean over the covered pixels of each picture, (B, H, W, C) -> (B, 1, 1, 1); 0 where there is none."""
+    total = (values * covered[..., None]).sum((1, 2, 3))
+    return (total / (covered.sum((1, 2)) * values.shape[3]).clamp(min=1))[:, None, None, None]
 
 
 def shade(
@@ -198,30 +146,34 @@ def shade(
     covered: Tensor,
     lit: Tensor,
     ambient: Tensor,
-    light: Light,
+    lights: Lights,
 ) -> Tensor:
-    """Linear RGB (H, W, 3) in [0, 1] of the lit front surface.
+    """Linear RGB (B, H, W, 3) in [0, 1] of the lit front surface, meaningful where covered.
 
-    albedo (H, W, 3) linear; gloss (H, W) in [0, 1]; normals (H, W, 3) unit; covered (H, W) bool; lit and
-    ambient (H, W) in [0, 1] from `shadow` and `ambient_occlusion`.
+    albedo (B, H, W, 3) linear; gloss (B, H, W) in [0, 1]; normals (B, H, W, 3) unit; covered (B, H, W) bool;
+    lit and ambient (B, H, W) in [0, 1] from `shadow` and `ambient_occlusion`.
     """
-    device = albedo.device
-    towards, colour = light.key_direction.to(device), light.key_colour.to(device)
-    open_sky = (1 - light.occlusion * (1 - ambient))[..., None]
-    cosine = (normals @ towards)[..., None]
-    facing = ((cosine + light.wrap) / (1 + light.wrap)).clamp(min=0)
+
+    def everywhere(values: Tensor) -> Tensor:
+        return values.reshape(len(values), 1, 1, -1)
+
+    towards, colour, wrap = (
+        everywhere(values) for values in (lights.key_direction, lights.key_colour, lights.wrap)
+    )
+    open_sky = 1 - everywhere(lights.occlusion) * (1 - ambient[..., None])
+    cosine = (normals * towards).sum(-1, keepdim=True)
+    facing = ((cosine + wrap) / (1 + wrap)).clamp(min=0)
     direct = facing * lit[..., None] * (0.5 + 0.5 * open_sky)
-    received = irradiance(normals, light.environment.to(device)) * open_sky + colour * direct
-    if not bool(covered.any()):
-        return torch.zeros_like(albedo)
+    around = irradiance(normals.flatten(1, 2), lights.environment).view_as(normals)
+    received = around * open_sky + colour * direct
     # a camera meters what it sees: it opens for dark skin and clothes, though not all the way to mid-grey
-    metered = ((0.2 / albedo[covered].mean().clamp(min=1e-3)) ** 0.4).clamp(0.75, 1.8)
-    gain = light.exposure * metered / received[covered].mean().clamp(min=1e-4)
-    half = functional.normalize(towards + towards.new_tensor([0.0, 0.0, 1.0]), dim=0)
-    shine = (normals @ half).clamp(min=0) ** (2 ** (3 + 5 * gloss)) * lit * (cosine[..., 0] > 0)
-    rim = (1 - normals[..., 2].clamp(0, 1)) ** 5 * 0.25
-    reflected = shine[..., None] * colour + rim[..., None] * open_sky
-    specular = (gloss * (0.02 + 0.3 * gloss))[..., None] * reflected
+    metered = ((0.2 / _mean(albedo, covered).clamp(min=1e-3)) ** 0.4).clamp(0.75, 1.8)
+    gain = everywhere(lights.exposure) * metered / _mean(received, covered).clamp(min=1e-4)
+    half = functional.normalize(towards + towards.new_tensor([0.0, 0.0, 1.0]), dim=-1)
+    sheen = (normals * half).sum(-1, keepdim=True).clamp(min=0)
+    shine = sheen ** (2 ** (3 + 5 * gloss))[..., None] * lit[..., None] * (cosine > 0)
+    rim = (1 - normals[..., 2:].clamp(0, 1)) ** 5 * 0.25
+    specular = (gloss * (0.02 + 0.3 * gloss))[..., None] * (shine * colour + rim * open_sky)
     linear = (albedo * received + specular) * gain
     shoulder = 0.75
     rolled = shoulder + (1 - shoulder) * (1 - torch.exp((shoulder - linear) / (1 - shoulder)))

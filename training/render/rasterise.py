@@ -1,5 +1,5 @@
-"""An orthographic z-buffer in pure torch: for every pixel the nearest and the farthest face along its ray,
-in one pass.
+"""An orthographic z-buffer in pure torch: for every pixel of any number of pictures the nearest and the
+farthest face along its ray, in one pass.
 
 Scan conversion is ragged: faces are expanded to rows, rows to pixels, so only covered pixels cost anything
 (a box of candidates per face costs about four times as many at 1024^2 with 120,000 faces).
@@ -34,8 +34,10 @@ def _expand(counts: Tensor) -> tuple[Tensor, Tensor]:
     return owner, torch.arange(len(owner), device=counts.device) - first[owner]
 
 
-def _covered(pixels: Tensor, faces: Tensor, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Every (face, pixel) pair: face id (N,), pixel index (N,) row-major, depth (N,) float32.
+def _covered(
+    pixels: Tensor, faces: Tensor, view: Tensor, height: int, width: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Every (face, pixel) pair: face id (N,), pixel index (N,) row-major over all views, depth (N,) float32.
 
     A pixel is covered where its centre lies inside; edges are walked from their upper end, whichever face
     they belong to, so neighbouring faces leave neither gaps nor doubly covered pixels.
@@ -75,40 +77,59 @@ def _covered(pixels: Tensor, faces: Tensor, height: int, width: int) -> tuple[Te
     rate = (right[:, 1] - left[:, 1]) / run
     depth_at_first = left[:, 1] + (columns[0] + 0.5 - left[:, 0]) * rate
     depth = depth_at_first[span] + step * rate[span]
-    return ids[owner[span]], row[span] * width + column, depth
+    face, line = ids[owner[span]], (view[ids][owner] * height + row)[span]
+    return face, line * width + column, depth
 
 
-def rasterise(pixels: Tensor, faces: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """The faces nearest to and farthest from the viewer at every pixel.
+def rasterise_views(
+    pixels: Tensor, faces: Tensor, view: Tensor, count: int, height: int, width: int
+) -> tuple[Tensor, Tensor]:
+    """The faces nearest to and farthest from the viewer at every pixel of `count` pictures.
 
-    pixels (V, 3) float32 in pixel space (`to_pixels`); faces (F, 3) int64, seen from both sides.
-    Returns front and back face ids, each (height, width) int64, -1 where nothing is hit.
+    pixels (V, 3) float32 in pixel space (`to_pixels`); faces (F, 3) int64, seen from both sides; view (F,)
+    int64, the picture that a face is in. Returns front and back face ids, each (count, height, width) int64,
+    -1 where nothing is hit.
     """
-    face, index, depth = _covered(pixels, faces, height, width)
+    face, index, depth = _covered(pixels, faces, view, height, width)
     low, high = pixels[:, 2].amin(), pixels[:, 2].amax()
     near = ((high - depth) * (_DEPTH_LEVELS / (high - low).clamp(min=1e-9))).long().clamp(0, _DEPTH_LEVELS)
     results = []
     for level in (near, _DEPTH_LEVELS - near):
-        buffer = torch.full((height * width,), _EMPTY, dtype=torch.int64, device=pixels.device)
+        buffer = torch.full((count * height * width,), _EMPTY, dtype=torch.int64, device=pixels.device)
         buffer.scatter_reduce_(0, index, (level << 32) | face, "amin")
         winner = torch.where(buffer == _EMPTY, -1, buffer & _ID_MASK)
-        results.append(winner.reshape(height, width))
+        results.append(winner.reshape(count, height, width))
     return results[0], results[1]
+
+
+def nearest_depths(pixels: Tensor, faces: Tensor, view: Tensor, count: int, size: int) -> Tensor:
+    """The largest depth at every pixel of `count` size x size pictures: (count, size, size) float32, -1e3
+    where nothing is hit. Arguments as in `rasterise_views`.
+    """
+    _, index, depth = _covered(pixels, faces, view, size, size)
+    result = pixels.new_full((count * size * size,), -1e3)
+    return result.scatter_reduce_(0, index, depth, "amax").reshape(count, size, size)
+
+
+def rasterise(pixels: Tensor, faces: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """`rasterise_views` of a single picture: front and back face ids, each (height, width) int64."""
+    front, back = rasterise_views(pixels, faces, torch.zeros_like(faces[:, 0]), 1, height, width)
+    return front[0], back[0]
 
 
 def barycentric(pixels: Tensor, faces: Tensor, winner: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Where in their face the pixels of a face-id picture lie.
 
-    pixels (V, 3) float32 in pixel space; winner (H, W) int64 from `rasterise`. Returns, for the N pixels
-    that hit something: pixel index (N,) int64 row-major, corner vertex ids (N, 3) int64, weights (N, 3)
-    float32 that sum to 1.
+    pixels (V, 3) float32 in pixel space; winner (H, W) or (B, H, W) int64 from `rasterise` or
+    `rasterise_views`. Returns, for the N pixels that hit something: pixel index (N,) int64 row-major over all
+    pictures, corner vertex ids (N, 3) int64, weights (N, 3) float32 that sum to 1.
     """
-    width = winner.shape[1]
+    height, width = winner.shape[-2:]
     flat = winner.reshape(-1)
     index = (flat >= 0).nonzero()[:, 0]
     corners = faces[flat[index]]
     a, b, c = pixels[:, :2][corners].unbind(1)
-    centre = torch.stack([index % width, index // width], dim=1).to(pixels.dtype) + 0.5
+    centre = torch.stack([index % width, index // width % height], dim=1).to(pixels.dtype) + 0.5
 
     def cross(u: Tensor, v: Tensor) -> Tensor:
         return u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]

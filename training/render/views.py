@@ -1,39 +1,28 @@
-"""Orthographic pictures of a person: colour, silhouette, front and back normals, front and back depth."""
+"""Pictures of people: colour, silhouette, front and back normals, front and back depth."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .light import Light, ambient_occlusion, shade, shadow
-from .rasterise import barycentric, rasterise, to_pixels
+from .camera import Camera, place
+from .light import Light, shade, stack_lights
+from .occlusion import ambient_occlusion, shadow
+from .rasterise import barycentric, rasterise_views, to_pixels
 
 if TYPE_CHECKING:
     from training.humans.person import Person
 
 
 @dataclass(frozen=True)
-class Camera:
-    """yaw: turn of the person about +y (radians; 0 faces the viewer, positive turns it to the viewer's
-    right); scale: camera units (half the crop's width) a metre; shift: where the middle of the person's box
-    goes (x right, y up, camera units); tilt: turn about +x (radians; positive = seen from above).
-    """
-
-    yaw: float
-    scale: float
-    shift: tuple[float, float]
-    tilt: float = 0.0
-
-
-@dataclass(frozen=True)
 class View:
-    """One picture, all float32 on the person's device; a pixel spans 2 / size camera units, row 0 on top.
+    """One picture, all float32 on the person's device; a pixel spans 2 / size camera units, row 0 on top. In
+    a batch each field has a leading axis.
 
     colour (3, H, W) sRGB in [0, 1], not multiplied by the mask, meaningful only where mask > 0; mask (1, H,
     W) coverage in [0, 1]. Where mask >= 0.5: front and back (3, H, W) unit normals in CAMERA space (x
@@ -60,66 +49,6 @@ def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
     return functional.normalize(total, dim=1, eps=1e-20)
 
 
-def _turned(vertices: Tensor, yaw: float, tilt: float) -> Tensor:
-    cy, sy, ct, st = math.cos(yaw), math.sin(yaw), math.cos(tilt), math.sin(tilt)
-    about_y = vertices.new_tensor([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    about_x = vertices.new_tensor([[1, 0, 0], [0, ct, -st], [0, st, ct]])
-    return vertices @ (about_x @ about_y).T
-
-
-def _median_depth(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Area-weighted median of the faces' depth: the z that becomes 0."""
-    a, b, c = vertices[faces].unbind(1)
-    areas = torch.linalg.cross(b - a, c - a).norm(dim=1)
-    depth, order = ((a + b + c)[:, 2] / 3).sort()
-    running = areas[order].double().cumsum(0)
-    return depth[torch.searchsorted(running, running[-1:] / 2)[0]]
-
-
-def camera_vertices(
-    person: Person, yaw: float, scale: float, shift: tuple[float, float], tilt: float = 0.0
-) -> Tensor:
-    """The person's vertices in camera space: (V, 3) float32, x right, y up, z to the viewer, the crop is
-    [-1, 1].
-
-    Turned by yaw about +y, then by tilt about +x; the middle of the turned box goes to `shift`; z = 0 is
-    the area-weighted median depth of the surface.
-    """
-    turned = _turned(person.vertices, yaw, tilt)
-    middle = (turned.amin(0) + turned.amax(0)) / 2
-    middle[2] = _median_depth(turned, person.faces)
-    return (turned - middle) * scale + turned.new_tensor([shift[0], shift[1], 0.0])
-
-
-def random_camera(rng: np.random.Generator, person: Person) -> Camera:
-    """A camera as photographs have them: mostly from the front, the person filling most of the square crop.
-
-    55 % within 40 degrees of the front, else uniform; the larger extent fills 0.8 to 0.95 of the crop
-    (three in four) or 0.55 to 0.8; three in twenty are portraits, cut anywhere from the shins to the chest;
-    one in twenty is partly out of the frame on any side.
-    """
-    yaw = math.radians(rng.uniform(-40, 40) if rng.random() < 0.55 else rng.uniform(-180, 180))
-    tilt = math.radians(rng.uniform(-5, 5))
-    turned = _turned(person.vertices, yaw, tilt)
-    extent = (turned.amax(0) - turned.amin(0))[:2]
-    larger = float(extent.amax())
-    share = rng.uniform(0.8, 0.95) if rng.random() < 0.75 else rng.uniform(0.55, 0.8)
-    kind = rng.random()
-    if kind < 0.15:
-        share = rng.uniform(1.1, 2.6)
-        top = rng.uniform(0.6, 0.95)  # camera y of the crown; the feet fall below the frame
-        return Camera(
-            yaw, 2 * share / larger, (rng.uniform(-0.2, 0.2), top - share * float(extent[1]) / larger), tilt
-        )
-    if kind < 0.2:
-        share = rng.uniform(1.0, 1.6)
-        room = np.array([0.15, max(0.15, share - 0.8)])
-    else:
-        room = np.minimum(1 - share * extent.cpu().numpy() / larger, 0.12)
-    shift = rng.uniform(-1, 1, 2) * room
-    return Camera(yaw, 2 * share / larger, (float(shift[0]), float(shift[1])), tilt)
-
-
 def _linear(colour: Tensor) -> Tensor:
     return torch.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
 
@@ -129,18 +58,19 @@ def _encoded(linear: Tensor) -> Tensor:
     return torch.where(linear <= 0.0031308, linear * 12.92, curved)
 
 
-def _pooled(picture: Tensor, factor: int) -> Tensor:
-    """(R, R, C) -> (R / factor, R / factor, C), the mean."""
-    return functional.avg_pool2d(picture.permute(2, 0, 1)[None], factor)[0].permute(1, 2, 0)
+def _pooled(pictures: Tensor, factor: int) -> Tensor:
+    """(B, R, R, C) -> (B, R / factor, R / factor, C), the mean."""
+    return functional.avg_pool2d(pictures.permute(0, 3, 1, 2), factor).permute(0, 2, 3, 1)
 
 
-def _nearest(depth: Tensor, factor: int) -> Tensor:
-    """(R, R) -> (R / factor, R / factor), the largest sample: a mean over an edge would hang in the air."""
-    return functional.max_pool2d(depth[None, None], factor)[0, 0]
+def _nearest(depth: Tensor, hit: Tensor, factor: int) -> Tensor:
+    """(B, R, R) -> (B, R / factor, R / factor), the largest sample that is hit: a mean over an edge would
+    hang in the air."""
+    return functional.max_pool2d(torch.where(hit, depth, -1e3)[:, None], factor)[:, 0]
 
 
 def _resolved(pixels: Tensor, faces: Tensor, winner: Tensor, values: Tensor) -> Tensor:
-    """Interpolates per-vertex values (V, C) over a face-id picture: (R, R, C), zero where nothing is hit."""
+    """Interpolates per-vertex values (V, C) over face-id pictures: (B, R, R, C), zero where none is hit."""
     index, corners, weights = barycentric(pixels, faces, winner)
     picture = values.new_zeros(winner.numel(), values.shape[1])
     first, second, third = (values[corners[:, k]] * weights[:, k, None] for k in range(3))
@@ -149,55 +79,72 @@ def _resolved(pixels: Tensor, faces: Tensor, winner: Tensor, values: Tensor) -> 
 
 
 @torch.no_grad()
-def render(person: Person, camera: Camera, size: int, light: Light, supersample: int = 2) -> View:
-    """Renders the person into a size x size `View`, antialiased by supersample^2 samples a pixel.
+def render_batch(
+    people: Sequence[Person],
+    cameras: Sequence[Camera],
+    size: int,
+    lights: Sequence[Light],
+    supersample: int = 2,
+) -> View:
+    """Renders person i by camera i in light i into size x size pictures, antialiased by supersample^2 samples
+    a pixel: a `View` with a leading axis, on the device of the people's tensors.
 
     Geometry and albedo are sampled finely; light, shadow and occlusion are computed once a final pixel, on
-    the mean of its samples, which costs a quarter and differs only at creases.
+    the mean of its samples, which costs a quarter and differs only at creases. All meshes go through each
+    step together, so the number of steps does not depend on that of people. Raises ValueError where the three
+    sequences differ in length, are empty, or a camera stands inside its person.
     """
-    faces = person.faces
-    vertices = camera_vertices(person, camera.yaw, camera.scale, camera.shift, camera.tilt)
+    if not len(people) == len(cameras) == len(lights) > 0:
+        counts = f"{len(people)} people, {len(cameras)} cameras and {len(lights)} lights"
+        raise ValueError(f"Rendering needs one camera and one light a person, not {counts}.")
+    packed = place(people, cameras)
+    vertices, faces, count, fine = packed.vertices, packed.faces, len(people), size * supersample
     normals = vertex_normals(vertices, faces)
-    pixels = to_pixels(vertices, size * supersample)
-    front_face, back_face = rasterise(pixels, faces, size * supersample, size * supersample)
+    pixels = to_pixels(vertices, fine)
+    front_face, back_face = rasterise_views(pixels, faces, packed.face_view, count, fine, fine)
 
-    depth = vertices[:, 2:]
-    surface = torch.cat([normals, depth, _linear(person.albedo), person.gloss[:, None]], dim=1)
-    front_fine = _resolved(pixels, faces, front_face, surface)
-    back_fine = _resolved(pixels, faces, back_face, torch.cat([normals, depth], dim=1))
-    hit = (front_face >= 0).to(vertices.dtype)
-    mask = _pooled(hit[..., None], supersample)[..., 0]
-    covered, solid = mask > 0, (mask >= 0.5)[..., None]
+    albedo = _linear(torch.cat([person.albedo for person in people]))
+    gloss = torch.cat([person.gloss for person in people])
+    shape = torch.cat([normals, vertices[:, 2:]], dim=1)
+    front_fine = _resolved(pixels, faces, front_face, torch.cat([shape, albedo, gloss[:, None]], dim=1))
+    back_fine = _resolved(pixels, faces, back_face, shape)
+    hit = front_face >= 0
+    mask = _pooled(hit[..., None].to(vertices.dtype), supersample)
+    covered, solid = mask[..., 0] > 0, mask >= 0.5
 
     means = _pooled(front_fine, supersample)
     front = functional.normalize(means[..., :3], dim=-1)
     back = functional.normalize(_pooled(back_fine[..., :3], supersample), dim=-1)
-    outside = torch.full_like(hit, -1e3)
-    depth_front = _nearest(torch.where(hit > 0, front_fine[..., 3], outside), supersample)
-    depth_back = -_nearest(torch.where(hit > 0, -back_fine[..., 3], outside), supersample)
+    depth_front = _nearest(front_fine[..., 3], hit, supersample)
+    depth_back = -_nearest(-back_fine[..., 3], hit, supersample)
 
+    stacked = stack_lights(lights, vertices.device)
     steps = (torch.arange(size, device=vertices.device, dtype=vertices.dtype) + 0.5) * (2 / size) - 1
-    x, y = steps.expand(size, size), -steps[:, None].expand(size, size)
-    position = torch.stack([x, y, depth_front], dim=-1)
+    x, y = steps.expand_as(depth_front), -steps[:, None].expand_as(depth_front)
     linear = shade(
-        albedo=means[..., 4:7] / mask.clamp(min=1e-3)[..., None],
-        gloss=(means[..., 7] / mask.clamp(min=1e-3)).clamp(0, 1),
+        albedo=means[..., 4:7] / mask.clamp(min=1e-3),
+        gloss=(means[..., 7] / mask[..., 0].clamp(min=1e-3)).clamp(0, 1),
         normals=front,
         covered=covered,
-        lit=shadow(vertices, faces, position, covered, light),
+        lit=shadow(packed, torch.stack([x, y, depth_front], dim=-1), covered, stacked),
         ambient=ambient_occlusion(depth_front, front, covered),
-        light=light,
+        lights=stacked,
     )
-    colour = _encoded(linear).clamp(0, 1) * covered[..., None]
 
-    def channels_first(picture: Tensor) -> Tensor:
-        return picture.permute(2, 0, 1).contiguous()
+    def channels_first(pictures: Tensor) -> Tensor:
+        return pictures.permute(0, 3, 1, 2).contiguous()
 
     return View(
-        colour=channels_first(colour),
-        mask=mask[None],
+        colour=channels_first(_encoded(linear).clamp(0, 1) * covered[..., None]),
+        mask=channels_first(mask),
         front=channels_first(front * solid),
         back=channels_first(back * solid),
-        depth_front=(depth_front * solid[..., 0])[None],
-        depth_back=(depth_back * solid[..., 0])[None],
+        depth_front=channels_first(depth_front[..., None] * solid),
+        depth_back=channels_first(depth_back[..., None] * solid),
     )
+
+
+def render(person: Person, camera: Camera, size: int, light: Light, supersample: int = 2) -> View:
+    """`render_batch` of one person: a `View` without the leading axis."""
+    batch = render_batch([person], [camera], size, [light], supersample)
+    return View(**{field.name: getattr(batch, field.name)[0] for field in fields(View)})

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fill a pool: people made by CPU workers, with a few rendered views each where no GPU renders them live."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..humans import Person, make_person
+from ..scans import UnusableScan
+from .listing import person_file, view_file
+from .people import read_person, write_arrays, write_person
+from .pictures import PoolFormat, make_views
+
+
+def build_person(
+    folder: Path, seed: int, form: PoolFormat, make: Callable[[int], Person] = make_person
+) -> Path:
+    """Make one person's files, those that are not there yet: a broken or half-written one never is. Returns
+    the mesh's.
+
+    make: the generator, or `ScanFolder.person`, which raises UnusableScan; what is known of a scan (its name,
+    its unit, what was mended) is written beside it as .json. Raises ValueError where the disk is full or a
+    file that is there is damaged.
+    """
+    path, views = person_file(folder, seed), view_file(folder, seed)
+    torch.set_num_threads(1)
+    if not path.exists():
+        person = make(seed)
+        if "scan" in person.description:
+            path.with_suffix(".json").write_text(json.dumps(person.description, indent=1), encoding="utf-8")
+        write_person(path, person)
+    if form.views and not views.exists():
+        views.parent.mkdir(exist_ok=True)
+        # of the mesh as it was stored, so that views made later are the same
+        write_arrays(views, make_views(read_person(path), np.random.default_rng([seed, 1]), form))
+    return path
+
+
+def build_pool(
+    folder: Path,
+    seeds: Iterable[int],
+    form: PoolFormat,
+    workers: int,
+    minutes: float | None = None,
+    make: Callable[[int], Person] = make_person,
+) -> int:
+    """Make the files of all `seeds` with `workers` processes; returns how many people there are now.
+
+    Stops after `minutes` if given: what is made stays, and the next call goes on. Scans that cannot be used
+    are printed with the reason and skipped. make: as in `build_person`. Raises ValueError where the disk is
+    full: what is made stays here too.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = [
+        seed
+        for seed in seeds
+        if not (person_file(folder, seed).exists() and (not form.views or view_file(folder, seed).exists()))
+    ]
+    start, done = time.monotonic(), 0
+    print(f"people to make: {len(wanted)} with {workers} workers, {asdict(form)}", flush=True)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(build_person, folder, seed, form, make) for seed in wanted]
+        for job in as_completed(jobs):
+            if job.cancelled():
+                continue
+            try:
+                job.result()
+            except UnusableScan as reason:
+                print(f"skipped {reason}", flush=True)
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+            done += 1
+            passed = time.monotonic() - start
+            if done % 20 == 0:
+                print(f"people {done}/{len(wanted)}, {passed / done:.2f} s a person", flush=True)
+            if minutes is not None and passed > minutes * 60:
+                pool.shutdown(wait=True, cancel_futures=True)
+                break
+    return len(list(folder.glob("*.npz")))

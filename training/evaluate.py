@@ -27,7 +27,7 @@ from .cases import Case
 from .losses import point_iou
 from .metrics import Mesh, MeshMetrics, compare, one_part
 from .pool import list_pool
-from .stages import frozen_maps, on_device
+from .stages import frozen_maps
 from .views import ViewSettings, open_views
 
 COARSE = ":coarse"
@@ -187,8 +187,7 @@ def quick_figures(network: PIFuHD, pool: Path, views: int = 100, seed: int = 7) 
         size = preset.fine_size or preset.coarse_size
         asked = ViewSettings(size, preset.coarse_size, level, 4000, False)
         source = open_views(pool, asked, seed, device).batches(1, 0)
-        for batch in itertools.islice(source, views):
-            item = on_device(batch, device)
+        for item in itertools.islice(source, views):
             image = functional.interpolate(item.image, size=(preset.coarse_size,) * 2, mode="area")
             maps = frozen_maps(network, image)
             if maps is not None and level == 0:

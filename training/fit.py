@@ -18,7 +18,7 @@ from engine.weights import Preset, load_weights
 from .checkpoints import Learner, Progress, restore, save
 from .distributed import Team
 from .interrupts import Stopped, stop_asked
-from .logs import Busy, Recent, StageLog
+from .logs import Busy, Recent, StageLog, board_writer
 from .machine import describe, mixed_precision, prepare
 from .plan import Plan, StageSettings, learning_rate, share_done, stages_of
 from .snapshots import snapshot
@@ -69,12 +69,20 @@ def fit(run: Run) -> PIFuHD:
     if team.device.type == "cuda":
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.to(team.device)
+    if team.first and board_writer() is None:
+        print("TensorBoard gets no log: `pip install tensorboard` changes that.", flush=True)
     with stop_asked() as stopping:
         for name, settings in stages_of(run.preset, plan, team.device).items():
             torch.manual_seed(plan.seed)
             features = _perceptual(team) if name == "normals" else None
             stage = make_stage(name, network, plan.seed, features).to(team.device)
-            _fit_stage(run, name, settings, stage, network, stopping)
+            try:
+                _fit_stage(run, name, settings, stage, network, stopping)
+            except torch.OutOfMemoryError as error:
+                raise ValueError(
+                    f"{settings.batch} views of stage {name} do not fit into the GPU's memory. "
+                    f"Give the same command with --batch {plan.batch / 2:g}."
+                ) from error
     return network.cpu().eval()
 
 
@@ -83,17 +91,8 @@ def _fit_stage(
 ) -> None:
     team, plan, path = run.team, run.plan, run.folder / f"{name}.pt"
     network.requires_grad_(False)
-    parameters = stage.trained()
-    for parameter in parameters:
-        parameter.requires_grad_(True)
-    optimiser = torch.optim.AdamW(parameters, lr=settings.rate, weight_decay=1e-3, fused=True)
-    averages = [p.detach().clone() for p in parameters]
-    learner = Learner(parameters, averages, optimiser)
-    progress = restore(path, run.preset.name, plan.seed, learner) if path.exists() else Progress()
-    if not team.all_agree(team.decided(progress.step) == progress.step):
-        raise ValueError(
-            f"The processes find different checkpoints: {run.folder} has to be the same for all."
-        )
+    learner, progress = _learner(run, path, stage, settings)
+    parameters, averages, optimiser = learner.parameters, learner.averages, learner.optimiser
     done = team.decided(share_done(plan, settings, progress))
     if team.first:
         print(f"stage {name}: step {progress.step}, {min(done, 1):.0%} done", flush=True)
@@ -116,10 +115,10 @@ def _fit_stage(
             progress.step += 1
             progress.seconds = before + time.monotonic() - began
             recent.note(progress.step, batch, losses, gradient)
-            # the first process decides for all, so that none waits for one that has ended
+            # the first process decides for all, so that none waits for one that has ended; infinity: stop
             done = team.decided(math.inf if stopping() else share_done(plan, settings, progress))
             if progress.step % LOG_STEPS == 0 or done >= 1:
-                progress.log = recent.means(team, f"{path} keeps step {kept}")
+                progress.log = recent.means(team, kept)
                 if log is not None:
                     log.report(progress, busy)
                     if done >= 1 or time.monotonic() - saved > SAVE_SECONDS:
@@ -136,6 +135,20 @@ def _fit_stage(
     with torch.no_grad():
         for parameter, average in zip(parameters, averages, strict=True):
             parameter.copy_(average)
+
+
+def _learner(run: Run, path: Path, stage: Stage, settings: StageSettings) -> tuple[Learner, Progress]:
+    """What learns in a stage, at its beginning or where the checkpoint at `path` has it."""
+    parameters = stage.trained()
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    optimiser = torch.optim.AdamW(parameters, lr=settings.rate, weight_decay=1e-3, fused=True)
+    learner, progress = Learner(parameters, [p.detach().clone() for p in parameters], optimiser), Progress()
+    if path.exists():
+        progress = restore(path, run.preset.name, run.plan.seed, learner)
+    if not run.team.all_agree(run.team.decided(progress.step) == progress.step):
+        raise ValueError(f"The processes find different checkpoints: they have to share {run.folder}.")
+    return learner, progress
 
 
 def _step(

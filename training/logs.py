@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,30 +30,31 @@ class Recent:
 
     def __init__(self) -> None:
         self.names: list[str] = []
-        self.steps: list[tuple[int, list[int], Tensor]] = []
+        self.steps: list[tuple[int, Tensor, Tensor]] = []
 
     def note(self, step: int, batch: Batch, losses: dict[str, Tensor], gradient: Tensor) -> None:
         """Keep a step's losses and the norm of its gradient, all of shape ()."""
         self.names = list(losses)
         values = torch.stack([value.detach().float() for value in (*losses.values(), gradient)])
-        self.steps.append((step, batch.person.tolist(), values))
+        self.steps.append((step, batch.person, values))
 
-    def means(self, team: Team, kept: str) -> dict[str, float]:
+    def means(self, team: Team, kept: int) -> dict[str, float]:
         """The mean of each loss over the steps and processes; forgets the steps.
 
-        Raises FloatingPointError, in every process at once, where one was not finite; kept: for its text,
-        what there is to go on from.
+        Raises FloatingPointError, in every process at once, where one was not finite; kept: for its text, the
+        step of the last checkpoint, 0 for none.
         """
         own = torch.stack([values for _, _, values in self.steps]).cpu()
         rows = team.mean(own.flatten()).reshape(own.shape)
         bad = (~rows.isfinite().all(1)).nonzero()
         if len(bad):
-            step, people, _ = self.steps[int(bad[0])]
+            step, people = self.steps[int(bad[0])][0], self.steps[int(bad[0])][1].tolist()
             blamed = not own[int(bad[0]), :-1].isfinite().all()
             seeds = team.gathered(people if blamed else []) or team.gathered(people)
             shown = ", ".join(map(str, sorted(set(seeds))))
+            stays = f"the checkpoint of step {kept} stays" if kept else "nothing was saved before it"
             raise FloatingPointError(
-                f"The loss is not finite at step {step}, with the people of seeds {shown}; {kept}. Give the "
+                f"The loss is not finite at step {step}, with the people of seeds {shown}; {stays}. Give the "
                 "same command to go on from there; if it happens again, take these people out of the pool."
             )
         self.steps.clear()
@@ -94,17 +94,23 @@ class Busy:
         return min(1.0, worked / seconds)
 
 
+def board_writer() -> Any:
+    """What writes for TensorBoard, None where that is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter
+
+
 class StageLog:
     """The log of one stage. Rows and marks after the step that is gone on from are taken out."""
 
     def __init__(self, run: Path, stage: str, step: int, views: int) -> None:
         self.run, self.stage, self.views = run, stage, views
         self.table = run / f"{stage}.csv"
-        self.board: Any = None
-        if importlib.util.find_spec("tensorboard") is not None:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self.board = SummaryWriter(str(run / "tensorboard" / stage), purge_step=step)
+        writer = board_writer()
+        self.board = None if writer is None else writer(str(run / "tensorboard" / stage), purge_step=step)
         self._cut(step)
         self.since, self.last = time.monotonic(), step
 

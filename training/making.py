@@ -17,16 +17,18 @@ ENOUGH = 100
 LOOK_SECONDS = 0.5
 
 
-def pool_command(pool: Path, people: int, makers: int) -> list[str]:
-    """The command that makes a pool, in this Python."""
-    amount = ["--people", str(people), "--workers", str(makers)]
-    return [sys.executable, "-m", "training", "pool", str(pool), *amount]
+def pool_command(pool: Path, people: int, makers: int, views: int, size: int) -> list[str]:
+    """The command that makes a pool, in this Python; size: pixels a side of its `views` views a person."""
+    amounts = {"--people": people, "--workers": makers, "--views": views, "--size": size}
+    told = [text for name, amount in amounts.items() for text in (name, str(amount))]
+    return [sys.executable, "-m", "training", "pool", str(pool), *told]
 
 
 @contextmanager
-def people_made(command: Sequence[str], log: Path, train: Path, enough: int) -> Iterator[None]:
-    """Run `command` in the background while the block runs, which begins when `enough` people are in the
-    folder `train`; what it prints goes to the file `log`. It is ended with the block, whatever ends that.
+def people_made(command: Sequence[str], log: Path, made: Path, enough: int) -> Iterator[None]:
+    """Run `command` in the background while the block runs, which begins when the folder `made` holds the
+    files of `enough` people; what it prints goes to the file `log`. It is ended with the block, whatever ends
+    that.
 
     Raises ValueError where it ends before there are enough.
     """
@@ -34,17 +36,20 @@ def people_made(command: Sequence[str], log: Path, train: Path, enough: int) -> 
     with log.open("a", encoding="utf-8") as output:
         # a session of its own: ended as a whole, and Ctrl-C is for the training alone
         maker = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+    # asked to end, Python would do so without a look at what follows
+    usual = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        while _count(train) < enough:
+        while _count(made) < enough:
             code = maker.poll()
-            if code is not None and _count(train) < enough:
+            if code is not None and _count(made) < enough:
                 raise ValueError(
-                    f"Making people ended with code {code} when {_count(train)} of {enough} were there: "
+                    f"Making people ended with code {code} when {_count(made)} of {enough} were there: "
                     f"{_last_line(log)} The rest is in {log}."
                 )
             time.sleep(LOOK_SECONDS)
         yield
     finally:
+        signal.signal(signal.SIGTERM, usual)
         _end(maker)
 
 

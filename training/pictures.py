@@ -130,7 +130,7 @@ class Pictures(torch.utils.data.Dataset[dict[str, NDArray[np.generic]]]):
     """Crops of pictures about their people in an endless sequence, flipped and photographed badly.
 
     Each depends on `seed`, its index and the folder alone. An item holds what is known of one: image, front
-    (3, S, S) and mask (1, S, S) float32 as in training.batches.Batch; index; person, which is -1 less the
+    (3, S, S) and mask (1, S, S) float32 as in training.views.Batch; index; person, which is -1 less the
     picture's place among the pairs, so that no seed is like it.
     """
 

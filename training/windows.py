@@ -44,8 +44,9 @@ def cut(picture: Tensor, corner: Tensor, window: int) -> Tensor:
     """The windows (B, C, window, window) of picture (B, C, size, size)."""
     along = torch.arange(window, device=picture.device)
     rows, columns = corner[:, 1, None] + along, corner[:, 0, None] + along
-    views = torch.arange(len(picture), device=picture.device)[:, None, None]
-    return picture.permute(0, 2, 3, 1)[views, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
+    count, channels, _, size = picture.shape
+    strip = picture.gather(2, rows[:, None, :, None].expand(count, channels, window, size))
+    return strip.gather(3, columns[:, None, None].expand(count, channels, window, window))
 
 
 def _pixels(points: Tensor, size: int) -> Tensor:

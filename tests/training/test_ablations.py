@@ -67,7 +67,7 @@ def test_rows_that_cannot_be_are_refused(
 
 def test_nothing_is_trained_where_nobody_can_be_tested_on(whole: Path, tmp_path: Path) -> None:
     shutil.rmtree(whole / "test")
-    with pytest.raises(ValueError, match="No rendered people"):
+    with pytest.raises(ValueError, match="No people in"):
         plan_ablation(["tiny"], whole, tmp_path / "run", 3)
 
 

@@ -20,6 +20,7 @@ from tests.tiny import TINY
 from tests.training.learning import ALONE, QUARTER, run_of, source_of
 from tests.training.test_pictures import ball, write
 from training import fit as loop
+from training import logs
 from training import plan as plans
 from training.cli import fit as cli_fit
 from training.cli.main import main
@@ -229,11 +230,26 @@ def test_a_loss_that_is_no_number_stops_the_loop_and_names_step_and_people(
         return replace(batch, front=batch.front * (float("nan") if bad else 1.0))
 
     monkeypatch.setattr(loop, "on_device", broken)
-    with pytest.raises(FloatingPointError, match=r"not finite at step 6, .* seeds 5; .*keeps step 4"):
+    with pytest.raises(FloatingPointError, match=r"not finite at step 6, .* seeds 5; .* step 4 stays"):
         fit(run_of(pool, tmp_path, 20))
     state = state_of(tmp_path, "normals")
     assert state["progress"]["step"] == 4
     assert all(value.isfinite().all() for value in state["parameters"])
+
+
+def test_a_batch_that_does_not_fit_is_one_sentence(
+    pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def too_much(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(loop, "_step", too_much)
+    monkeypatch.setattr(loop, "board_writer", lambda: None)
+    monkeypatch.setattr(logs, "board_writer", lambda: None)
+    with pytest.raises(ValueError, match=r"2 views of stage normals do not fit .* with --batch 0\.125"):
+        fit(run_of(pool, tmp_path, 1))
+    assert "TensorBoard gets no log: `pip install tensorboard`" in capsys.readouterr().out
+    assert not (tmp_path / "tensorboard").exists()
 
 
 def test_a_full_disk_keeps_the_checkpoint_before_it(
@@ -276,12 +292,14 @@ def test_ctrl_c_finishes_the_step_and_saves_it(
         if at == 3:
             os.kill(os.getpid(), signal.SIGINT)
 
+    # whoever starts the tests in the background has the interrupt ignored
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
     with monkeypatch.context() as patch:
         patch.setattr(loop.Recent, "note", note)
         with pytest.raises(Stopped, match="Stopped at step 3 of stage normals; the same command goes on"):
             fit(run_of(pool, tmp_path, 30))
     assert state_of(tmp_path, "normals")["progress"]["step"] == 3
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.signal(signal.SIGINT, usual) is signal.default_int_handler
     assert threading.active_count() < 20
 
 
@@ -316,8 +334,8 @@ def test_one_command_makes_people_trains_and_writes_weights_in_parts(
         "for n in ('/test', '/train'): os.rename(shutil.copytree(one, two + n + '.new'), two + n)"
     )
 
-    def command(to: Path, people: int, makers: int) -> list[str]:
-        assert (to, people, makers) == (folder, 1, 2)
+    def command(to: Path, *amounts: int) -> list[str]:
+        assert (to, *amounts) == (folder, 1, 2, 4, TINY.fine_size)
         return [sys.executable, "-c", copies, str(pool), str(to)]
 
     monkeypatch.setattr(cli_fit, "pool_command", command)

@@ -75,10 +75,11 @@ def test_a_maker_that_is_done_may_end(tmp_path: Path) -> None:
 def test_the_makers_command_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[argparse.Namespace] = []
     monkeypatch.setattr(cli_pool, "_pool", asked.append)
-    command = pool_command(tmp_path, 40, 3)
+    command = pool_command(tmp_path, 40, 3, 0, 1024)
     assert command[:3] == [sys.executable, "-m", "training"]
     assert main(command[3:]) == 0
     assert (asked[0].folder, asked[0].people, asked[0].workers) == (tmp_path, 40, 3)
+    assert (asked[0].views, asked[0].size) == (0, 1024)
 
 
 def test_parts_become_the_same_file_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

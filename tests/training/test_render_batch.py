@@ -218,7 +218,7 @@ def test_a_camera_inside_its_person_is_refused_by_number() -> None:
 
 def test_half_the_random_cameras_stand_two_to_eight_metres_away() -> None:
     rng = np.random.default_rng(4)
-    cameras = random_cameras(rng, [figure()] * 400)
+    cameras = random_cameras([rng] * 400, [figure()] * 400)
     metres = [camera.distance / camera.scale for camera in cameras if camera.distance is not None]
     assert 0.4 < len(metres) / 400 < 0.6
     assert min(metres) >= 2
@@ -230,7 +230,7 @@ def test_a_near_camera_frames_what_it_enlarges() -> None:
     reaching = shapes.person(box((-0.2, 0, -0.1), (0.2, 1.6, 0.1)), box((-0.1, 1.2, 0), (0.1, 1.4, 0.9)))
     rng = np.random.default_rng(6)
     near = 0
-    for camera in random_cameras(rng, [reaching] * 200):
+    for camera in random_cameras([rng] * 200, [reaching] * 200):
         placed = camera_vertices(reaching, camera)
         share = float((placed.amax(0) - placed.amin(0))[:2].amax()) / 2
         near += camera.distance is not None

@@ -30,7 +30,12 @@ MEASURED_VIEWS = 40
 
 def add_commands(commands: Commands) -> None:
     """Add `fit` and `join` to the command line."""
-    train = commands.add_parser("fit", help="train all stages and export the weights; resumes a run folder")
+    train = commands.add_parser(
+        "fit",
+        help="train all stages and export the weights; resumes a run folder",
+        epilog="On several processes or hosts that share the folders (the two dashes keep torchrun from "
+        "reading --run as its own): torchrun --nproc-per-node 2 --max-restarts 3 -m -- training fit ...",
+    )
     train.add_argument("folder", type=Path, help="the pool")
     train.add_argument("--run", type=Path, required=True, help="folder of checkpoints, logs and pictures")
     train.add_argument("--out", type=Path, required=True, help="weights file to write")
@@ -61,12 +66,16 @@ def add_commands(commands: Commands) -> None:
 def _fit(options: argparse.Namespace) -> None:
     plan = Plan(options.minutes, options.steps, options.batch, options.workers, options.end_to_end,
                 options.start, options.pictures)  # fmt: skip
+    preset = PRESETS[options.preset]
     with team(options.device) as workers:
         train, began = options.folder / "train", time.monotonic()
         making: AbstractContextManager[None] = nullcontext()
         if options.people is not None and workers.first:
-            command = pool_command(options.folder, options.people, options.makers)
-            making = people_made(command, options.run / "people.log", train, min(ENOUGH, options.people))
+            # a GPU renders as it trains; a CPU reads what was rendered into the pool
+            views, made = (0, train) if workers.device.type == "cuda" else (4, train / "views")
+            size = max(preset.coarse_size, preset.fine_size)
+            command = pool_command(options.folder, options.people, options.makers, views, size)
+            making = people_made(command, options.run / "people.log", made, min(ENOUGH, options.people))
         with making:
             waited = workers.decided((time.monotonic() - began) / 60)
             if plan.minutes is not None:
@@ -74,7 +83,7 @@ def _fit(options: argparse.Namespace) -> None:
                 if plan.minutes <= waited:
                     raise ValueError("The minutes went by until there were people. Give the command again.")
                 plan = replace(plan, minutes=plan.minutes - waited)
-            run = Run(PRESETS[options.preset], train, options.run, plan, workers)
+            run = Run(preset, train, options.run, plan, workers)
             network = fit(run)
         if workers.first:
             metrics = quick_figures(network.to(workers.device), options.folder / "test", MEASURED_VIEWS)

@@ -4,14 +4,21 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
+from torch.distributed.rendezvous import rendezvous
+
+START_SECONDS = 300.0
+"""Time within which all processes have to be there."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,29 @@ class Team:
         return nn.parallel.DistributedDataParallel(stage, device_ids=devices)
 
 
+def _fresh_store(torchruns: TCPStore, rank: int) -> TCPStore:
+    """Where the processes leave each other their addresses, kept by the first of them.
+
+    torchrun's own store outlives a restart (PyTorch 2.13): processes that were started again found the
+    addresses of those that were killed, and failed or waited for ever. What the first process keeps dies with
+    it, so a store that answers is of this start.
+    """
+    address = os.environ["MASTER_ADDR"]
+    if rank == 0:
+        own = TCPStore(address, 0, is_master=True, wait_for_workers=False)
+        torchruns.set("training/port", str(own.port))
+        return own
+    end = time.monotonic() + START_SECONDS
+    while True:
+        port = int(torchruns.get("training/port"))
+        try:
+            return TCPStore(address, port, is_master=False, timeout=timedelta(seconds=2))
+        except dist.DistError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+
+
 @contextmanager
 def team(device: str) -> Iterator[Team]:
     """The processes that torchrun started (it sets RANK, WORLD_SIZE and LOCAL_RANK), or this one alone.
@@ -86,7 +116,11 @@ def team(device: str) -> Iterator[Team]:
     if world == 1:
         yield Team(0, 1, chosen)
         return
-    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo")
+    torchruns, _, _ = next(rendezvous("env://"))
+    store = _fresh_store(torchruns, rank)
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if cuda else "gloo", store=store, rank=rank, world_size=world
+    )
     try:
         yield Team(rank, world, chosen)
     finally:

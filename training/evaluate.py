@@ -23,9 +23,9 @@ from engine.space import Crop
 from engine.weights import DEFAULT_WEIGHTS, LoadedWeights, find_weights, load_weights
 from engine.weights.files import build_empty
 
-from .cases import Case
+from .evaluation.cases import Case
+from .evaluation.metrics import Mesh, MeshMetrics, compare, one_part
 from .losses import point_iou
-from .metrics import Mesh, MeshMetrics, compare, one_part
 from .pool import list_pool
 from .stages import frozen_maps
 from .views import ViewSettings, open_views

@@ -11,9 +11,9 @@ from typing import Any
 from engine.networks import PIFuHD
 from engine.weights import save_weights
 
-from .checkpoints import read
 from .fit import Run
-from .plan import SETTINGS
+from .fitting.checkpoints import read
+from .fitting.plan import SETTINGS
 from .pool import list_pool
 
 

@@ -15,16 +15,16 @@ from torch import Tensor, nn
 from engine.networks import PIFuHD
 from engine.weights import Preset, load_weights
 
-from .checkpoints import Learner, Progress, restore, save
-from .distributed import Team
-from .interrupts import Stopped, stop_asked
-from .logs import Busy, Recent, StageLog, board_writer
-from .machine import describe, mixed_precision, prepare
-from .plan import Plan, StageSettings, learning_rate, share_done, stages_of
-from .snapshots import snapshot
-from .source import stage_batches
+from .fitting.checkpoints import Learner, Progress, restore, save
+from .fitting.distributed import Team
+from .fitting.interrupts import Stopped, stop_asked
+from .fitting.logs import Busy, Recent, StageLog, board_writer
+from .fitting.machine import describe, mixed_precision, prepare
+from .fitting.plan import Plan, StageSettings, learning_rate, share_done, stages_of
+from .fitting.snapshots import snapshot
+from .fitting.source import stage_batches
+from .fitting.vgg import VGGFeatures, fetch_vgg
 from .stages import Losses, NormalStage, Stage, make_stage, on_device
-from .vgg import VGGFeatures, fetch_vgg
 from .views import Batch
 
 EMA = 0.998

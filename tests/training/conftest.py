@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.tiny import SMALL_POOL
-from training import vgg
+from training.fitting import vgg
 from training.humans import Person, make_person
 from training.pool import build_person
 from training.views import StockFormat, build_stock

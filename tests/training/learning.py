@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 
 from tests.tiny import TINY
-from training.distributed import Team
 from training.fit import Run
-from training.plan import SETTINGS, Plan, StageSettings
-from training.source import stage_batches
+from training.fitting.distributed import Team
+from training.fitting.plan import SETTINGS, Plan, StageSettings
+from training.fitting.source import stage_batches
 from training.views import Batch
 
 ALONE = Team(0, 1, torch.device("cpu"))

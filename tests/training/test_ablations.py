@@ -12,12 +12,12 @@ import torch
 from engine.networks import PIFuHD
 from engine.weights import PRESETS, load_weights
 from tests.tiny import TINY
-from training import ablations
-from training.ablations import plan_ablation
-from training.cases import Case
 from training.cli import evaluate as command
 from training.cli.main import main
 from training.evaluate import Entry, Score
+from training.evaluation import ablations
+from training.evaluation.ablations import plan_ablation
+from training.evaluation.cases import Case
 from training.fit import Run, fit
 
 SINGLE = replace(

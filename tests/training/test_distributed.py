@@ -14,8 +14,8 @@ import torch
 
 from tests.training.learning import run_of, single_precision, small_settings
 from training import fit as loop
-from training import plan
 from training.fit import fit
+from training.fitting import plan
 
 ROOT = Path(__file__).parents[2]
 

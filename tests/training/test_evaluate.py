@@ -22,15 +22,15 @@ from engine.weights.presets import Level
 from tests.tiny import TINY
 from tests.training.shapes import figure, sphere
 from tests.training.test_scans import write_obj
-from training import cases as module
-from training import error_maps, metrics
-from training.cases import Case, photographs
 from training.cli import evaluate as command
 from training.cli.main import main
-from training.error_maps import GAP, LARGEST, LEGEND, ErrorMaps, chosen_ranks, error_map, ramp
 from training.evaluate import Outcome, Score, evaluate, load_entries, predicted_mesh
-from training.metrics import Mesh, MeshMetrics, compare, one_part
-from training.report import About, read_report, table, write_report
+from training.evaluation import cases as module
+from training.evaluation import error_maps, metrics
+from training.evaluation.cases import Case, photographs
+from training.evaluation.error_maps import GAP, LARGEST, LEGEND, ErrorMaps, chosen_ranks, error_map, ramp
+from training.evaluation.metrics import Mesh, MeshMetrics, compare, one_part
+from training.evaluation.report import About, read_report, table, write_report
 from training.scans.folder import TEST_FROM, scan_seed
 
 

@@ -20,15 +20,15 @@ from tests.tiny import TINY
 from tests.training.learning import ALONE, QUARTER, run_of, source_of
 from tests.training.test_pictures import ball, write
 from training import fit as loop
-from training import logs
-from training import plan as plans
 from training.cli import fit as cli_fit
 from training.cli.main import main
 from training.evaluate import quick_figures
 from training.export import export
 from training.fit import fit
-from training.interrupts import Stopped
-from training.plan import Plan, learning_rate, stages_of
+from training.fitting import logs
+from training.fitting import plan as plans
+from training.fitting.interrupts import Stopped
+from training.fitting.plan import Plan, learning_rate, stages_of
 
 
 def state_of(run: Path, stage: str) -> dict:

@@ -15,7 +15,7 @@ import pytest
 from training import parts
 from training.cli import pool as cli_pool
 from training.cli.main import main
-from training.making import people_made, pool_command
+from training.fitting.making import people_made, pool_command
 
 MAKER = """
 import pathlib, subprocess, sys, time

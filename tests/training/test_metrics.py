@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from tests.training.shapes import Shape, box, sphere
-from training.distances import surface_distance
-from training.metrics import Mesh, compare, count_components, one_part, outer_surface
+from training.evaluation.distances import surface_distance
+from training.evaluation.metrics import Mesh, compare, count_components, one_part, outer_surface
 
 
 def mesh(shape: Shape) -> Mesh:

@@ -13,9 +13,9 @@ from pathlib import Path
 from tests.tiny import TINY
 from tests.training.learning import single_precision, small_settings
 from training import fit as loop
-from training import plan, vgg
-from training.distributed import team
 from training.fit import Run, fit
+from training.fitting import plan, vgg
+from training.fitting.distributed import team
 
 run, pool = Path(sys.argv[1]), Path(sys.argv[2])
 steps, views = int(sys.argv[3]), int(sys.argv[4])

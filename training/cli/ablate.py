@@ -7,8 +7,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..ablations import COARSE_ROWS, plan_ablation, train_all
 from ..evaluate import load_entries
+from ..evaluation.ablations import COARSE_ROWS, plan_ablation, train_all
 from .evaluate import add_options, check_options, choose_people, measure, report
 
 if TYPE_CHECKING:

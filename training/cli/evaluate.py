@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from engine.settings import DEVICES
 from engine.weights import find_weights, load_weights
 
-from ..cases import Case, scan_cases, synthetic_cases
-from ..error_maps import ErrorMaps
 from ..evaluate import COARSE, Entry, Score, evaluate, load_entries, quick_figures
+from ..evaluation.cases import Case, scan_cases, synthetic_cases
+from ..evaluation.error_maps import ErrorMaps
+from ..evaluation.report import About, read_report, table, write_report
 from ..pool import TEST_SEEDS
-from ..report import About, read_report, table, write_report
 from .scans import add_scan_options, chosen_scans
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from engine.weights import PRESETS
 
-from ..distributed import team
 from ..evaluate import quick_figures
 from ..export import export
 from ..fit import Run, fit
-from ..making import ENOUGH, people_made, pool_command
+from ..fitting.distributed import team
+from ..fitting.making import ENOUGH, people_made, pool_command
+from ..fitting.plan import Plan
 from ..parts import join, split
-from ..plan import Plan
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[Any]

@@ -21,11 +21,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
+from ..occupancy import inside, winding
+from ..render.rasterise import barycentric, rasterise, to_pixels
+from ..render.views import vertex_normals
+from ..sampling import surface_points
 from .distances import surface_distance
-from .occupancy import inside, winding
-from .render.rasterise import barycentric, rasterise, to_pixels
-from .render.views import vertex_normals
-from .sampling import surface_points
 
 SAMPLES = 10_000
 """Area-weighted samples on each mesh."""

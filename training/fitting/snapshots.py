@@ -11,9 +11,9 @@ from torch import Tensor
 
 from engine.networks import PIFuHD
 
-from .losses import COLUMN_REACH
-from .stages import coarse_picture, frozen_maps
-from .views import Batch
+from ..losses import COLUMN_REACH
+from ..stages import coarse_picture, frozen_maps
+from ..views import Batch
 
 TILE, MOST_VIEWS = 192, 4
 """Pixels a side of each tile; rows at most."""

@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .evaluate import Outcome, Score
+from ..evaluate import Outcome, Score
 from .metrics import NEAR, SAMPLES, VOLUME_SAMPLES, MeshMetrics
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from engine.weights import PRESETS
 from engine.weights.files import build_empty
 
-from .distributed import team
-from .evaluate import COARSE, quick_figures
-from .export import export
-from .fit import Run, fit
-from .plan import Plan
-from .pool import list_pool
+from ..evaluate import COARSE, quick_figures
+from ..export import export
+from ..fit import Run, fit
+from ..fitting.distributed import team
+from ..fitting.plan import Plan
+from ..pool import list_pool
 
 COARSE_ROWS = "coarse"
 """In a list of presets: the coarse level alone of every preset of two levels in it."""

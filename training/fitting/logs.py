@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..views import Batch
 from .checkpoints import Progress
 from .distributed import Team
-from .views import Batch
 
 
 class Recent:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from engine.weights import Preset
 
+from ..pictures import Pictures, usual_format
+from ..views import Batch, ViewSettings, open_views
 from .distributed import Team
-from .pictures import Pictures, usual_format
 from .plan import Plan, StageSettings
-from .views import Batch, ViewSettings, open_views
 
 PICTURES_EVERY = 4
 """One batch in so many of the normal stage is of pictures with known normals, where there are some."""

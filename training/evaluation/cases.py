@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .backgrounds import cast_shadow, photographic_background
-from .camera_noise import degrade
-from .humans import Person, make_person
+from ..backgrounds import cast_shadow, photographic_background
+from ..camera_noise import degrade
+from ..humans import Person, make_person
+from ..render import Camera, camera_vertices, random_light, render
+from ..scans import ScanFolder, UnusableScan
 from .metrics import Mesh
-from .render import Camera, camera_vertices, random_light, render
-from .scans import ScanFolder, UnusableScan
 
 SIZE = 1024  # pixels a side of the photographs: what the finest network input asks for
 EXTENT = 1.7  # of the picture's 2 camera units: the person's larger extent

@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from ..occupancy import inside
+from ..render.rasterise import barycentric, rasterise
+from ..sampling import surface_points
 from .cases import Case
 from .metrics import FRAME, Mesh, MeshMetrics, aligned, frame_pixels, framing, normal_map
-from .occupancy import inside
-from .render.rasterise import barycentric, rasterise
-from .sampling import surface_points
 
 Picture = NDArray[np.uint8]
 """(H, W, 3) sRGB."""

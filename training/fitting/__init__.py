@@ -1,0 +1,1 @@
+"""What the loop of training/fit.py is made of."""

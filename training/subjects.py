@@ -27,7 +27,7 @@ class Subjects:
     with solid (B, 1, s, s), 1 where they are known and 0 where they are zero; points (B, P, 3) camera space
     and labels (B, P) bool; span (B,) what the picture's side measures in the person's statures; metre (B,)
     camera units a metre; floor (B,) camera y of the person's lowest point; hands (B, 2, 3) camera space, the
-    middles of the palms, NaN where unknown; person (B,) int64 seeds.
+    middles of the palms, NaN where unknown; person (B,) int64 seeds, in CPU memory.
     """
 
     colour: Tensor
@@ -101,7 +101,7 @@ def render_subjects(
         metre=torch.tensor([camera.scale for camera in cameras], device=device),
         floor=packed.bounds(packed.vertices)[0][:, 1],
         hands=torch.where(unknown[:, None, None], torch.nan, palms),
-        person=torch.tensor([person.seed for person in people], device=device),
+        person=torch.tensor([person.seed for person in people]),
     )
 
 

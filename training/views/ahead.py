@@ -92,7 +92,8 @@ def made_ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch
             if stream is not None:
                 for tensor in vars(item).values():
                     # its memory must not serve the next batch before this one's step has run
-                    tensor.record_stream(torch.cuda.current_stream(device))
+                    if tensor.is_cuda:
+                        tensor.record_stream(torch.cuda.current_stream(device))
             yield item
     finally:
         stopped.set()

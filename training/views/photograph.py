@@ -69,6 +69,6 @@ def photograph(
         points=points * sideways,
         labels=labels,
         back_known=torch.ones(len(plans), device=device),
-        index=torch.tensor(list(numbers), device=device),
+        index=torch.tensor(list(numbers)),
         person=subjects.person,
     )

@@ -17,8 +17,10 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class Batch:
-    """B views on one device, index and person in CPU memory. image (B, 3, S, S) float32 sRGB in [-1, 1]; front, back (B, 3, s, s)
-    float32 unit normals in camera space (x right, y up, z to the viewer), the zero vector outside the mask;
+    """B views on one device, but for index and person, which stay in CPU memory.
+
+    image (B, 3, S, S) float32 sRGB in [-1, 1]; front, back (B, 3, s, s) float32 unit normals in camera space
+    (x right, y up, z to the viewer), the zero vector outside the mask;
     mask (B, 1, s, s) float32, 0 or 1; depth (B, 2, s, s) float32, camera z of the front and the back surface,
     0 outside the mask; span (B,) float32 > 0, what the picture's side measures in the person's statures;
     points (B, N, 3) float32 camera space in the cube [-1, 1]^3, with labels (B, N) float32, 1 inside; of one

@@ -137,7 +137,7 @@ def test_an_error_ends_a_pool_and_what_is_made_stays(
         time.sleep(0.01)  # so that the first error is met while others wait
         raise ValueError(f"The disk is full at {seed}.")
 
-    monkeypatch.setattr(build, "ProcessPoolExecutor", lambda workers, mp_context: ThreadPoolExecutor(workers))
+    monkeypatch.setattr(build, "crew", ThreadPoolExecutor)
     with pytest.raises(ValueError, match=r"^The disk is full at 6\.$"):
         build_pool(tmp_path, [4, *range(6, 60)], PoolFormat(views=0), 1, make=refused)
     assert len(asked) < 50, "those that were waiting are not made"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..crew import end_with_input
 from ..humans import Person, make_person
 from ..pool import TEST_SEEDS, PoolFormat, build_pool
 from ..views import StockFormat, build_stock
@@ -34,6 +35,7 @@ def add_commands(commands: Commands) -> None:
         "--backgrounds", type=Path, metavar="DIR", help="photographs without people to put people in front of"
     )
     pool.add_argument("--minutes", type=float, help="stop after this time; what is made stays")
+    pool.add_argument("--attended", action="store_true", help="end when standard input does")
     add_scan_options(pool)
     pool.set_defaults(command=_pool)
 
@@ -41,6 +43,8 @@ def add_commands(commands: Commands) -> None:
 def _pool(options: argparse.Namespace) -> None:
     if options.views < 0 or options.size < 64 or options.size % 64:
         raise ValueError("A pool needs 0 or more views a person, and a size that is a multiple of 64.")
+    if options.attended:
+        end_with_input()
     form = PoolFormat(options.size, options.views)
     test, train, make = _seeds(options)
     # first, so that training may begin while the pool fills

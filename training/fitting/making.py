@@ -21,7 +21,7 @@ def pool_command(pool: Path, people: int, makers: int, views: int, size: int) ->
     """The command that makes a pool, in this Python; size: pixels a side of its `views` views a person."""
     amounts = {"--people": people, "--workers": makers, "--views": views, "--size": size}
     told = [text for name, amount in amounts.items() for text in (name, str(amount))]
-    return [sys.executable, "-m", "training", "pool", str(pool), *told]
+    return [sys.executable, "-m", "training", "pool", str(pool), "--attended", *told]
 
 
 @contextmanager
@@ -34,8 +34,11 @@ def people_made(command: Sequence[str], log: Path, made: Path, enough: int) -> I
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as output:
-        # a session of its own: ended as a whole, and Ctrl-C is for the training alone
-        maker = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+        # a session of its own: ended as a whole, and Ctrl-C is for the training alone; a pipe that closes
+        # with this process, also where it is killed
+        maker = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
+        )
     # asked to end, Python would do so without a look at what follows
     usual = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:

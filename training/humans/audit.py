@@ -6,13 +6,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 import numpy as np
 from scipy.spatial import cKDTree
 
+from ..crew import crew
 from .generate import make_person
 from .kit import kit
 from .person import KINDS, Person
@@ -107,8 +106,7 @@ def audit(seeds: Iterable[int], workers: int, progress: Callable[[int, int], Non
     if not wanted or workers < 1:
         raise ValueError("A check needs at least one person and one worker: give --check 2000 --workers 2.")
     findings = []
-    # fresh processes: torch's threads do not survive a fork
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with crew(workers) as pool:
         for found in pool.map(_made, wanted, chunksize=4):
             findings.append(found)
             if progress is not None:

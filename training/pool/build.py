@@ -6,14 +6,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import torch
 
+from ..crew import crew
 from ..humans import Person, make_person
 from ..scans import UnusableScan
 from .listing import person_file, view_file
@@ -32,7 +31,6 @@ def build_person(
     file that is there is damaged.
     """
     path, views = person_file(folder, seed), view_file(folder, seed)
-    torch.set_num_threads(1)
     if not path.exists():
         person = make(seed)
         if "scan" in person.description:
@@ -67,7 +65,7 @@ def build_pool(
     ]
     start, done = time.monotonic(), 0
     print(f"people to make: {len(wanted)} with {workers} workers, {asdict(form)}", flush=True)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with crew(workers) as pool:
         jobs = [pool.submit(build_person, folder, seed, form, make) for seed in wanted]
         for job in as_completed(jobs):
             if job.cancelled():

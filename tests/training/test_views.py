@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from training.views import Batch, LiveViews, Source, StoredViews, ViewSettings, 
 from training.views import plan as planning
 from training.views.ahead import made_ahead
 from training.views.bystanders import person_sprites, seen_whole
+from training.views.gallery import SHOWN, WINDOW, Gallery, subject_number
 from training.views.paste import box_of, pasted, premultiplied
 from training.views.photograph import photograph
 from training.views.plan import Cut, Held, Plan, Shadow, Small, Standing, draw_plan
@@ -326,6 +327,53 @@ def test_a_view_depends_on_its_index_alone_and_processes_share_a_step(pool: Path
                 # sums over a batch are taken in another order than over its halves
                 assert (getattr(whole, field.name) - both).abs().mean() < 1e-3, field.name
         assert not torch.equal(whole.image[0], whole.image[1])
+
+
+def test_rendered_people_are_shown_some_times_at_an_even_rate() -> None:
+    views = range(SHOWN * WINDOW, 9 * SHOWN * WINDOW)
+    numbers = [subject_number(np.random.default_rng([0, index]), index) for index in views]
+    whole = [number for number in numbers if 3 * WINDOW <= number < 7 * WINDOW]
+    assert len(whole) / (4 * WINDOW) == pytest.approx(SHOWN, rel=0.05)
+    assert len(set(whole)) > 0.95 * 4 * WINDOW
+    assert all(index // SHOWN <= number < index // SHOWN + WINDOW for index, number in zip(views, numbers))
+    new = np.unique(numbers, return_index=True)[1]
+    made = np.histogram(new[new > SHOWN * WINDOW], bins=8)[0]
+    assert made.max() < 1.3 * made.min(), "rendering is spread over the time"
+
+
+def test_a_gallery_renders_what_it_lacks_and_keeps_what_was_used_last(subjects: Subjects) -> None:
+    asked: list[list[int]] = []
+
+    def rendered(numbers: Sequence[int]) -> Subjects:
+        asked.append(list(numbers))
+        rows = torch.tensor([number % 2 for number in numbers])
+        parts = {field.name: getattr(subjects, field.name)[rows] for field in fields(Subjects)}
+        return Subjects(**{**parts, "person": torch.tensor(numbers)})
+
+    gallery = Gallery(rendered, 3)
+    assert gallery.subjects([7, 8, 7]).person.tolist() == [7, 8, 7]
+    assert gallery.subjects([9]).person.tolist() == [9]
+    assert gallery.subjects([8, 4]).person.tolist() == [8, 4], "7 was used before 9"
+    assert 7 not in gallery
+    assert gallery.subjects([9, 8, 4]).person.tolist() == [9, 8, 4]
+    assert asked == [[7, 8], [9], [4]]
+    with pytest.raises(ValueError, match="room for 3"):
+        gallery.subjects([1, 2, 3, 4])
+    back = gallery.subjects([4])
+    for field in fields(Subjects):
+        own, given = getattr(back, field.name), getattr(rendered([4]), field.name)
+        assert own.dtype == given.dtype, field.name
+        torch.testing.assert_close(own, given, atol=1e-3, rtol=1e-3, equal_nan=True)
+
+
+def test_a_live_view_does_not_depend_on_those_before_it(pool: Path) -> None:
+    source = LiveViews(pool, COARSE, 4, CPU)
+    run = source.batches(2, 0)
+    third = [next(run) for _ in range(3)][2]
+    alone = next(source.batches(2, 0, 2))
+    for name in ("points", "labels", "mask", "index"):
+        assert torch.equal(getattr(third, name), getattr(alone, name)), name
+    assert (third.image - alone.image).abs().mean() < 1e-3
 
 
 def test_live_batches_made_ahead_are_the_same(pool: Path) -> None:

@@ -14,10 +14,11 @@ from ..humans import Person
 from ..pool import list_pool
 from ..render import Camera, random_light
 from ..sampling import COARSE_SIGMA, FINE_SIGMA
-from ..subjects import draw_shots, render_subjects
+from ..subjects import Subjects, draw_shots, render_subjects
 from .ahead import KeptPeople, made_ahead
 from .batch import Batch, ViewSettings, view_numbers
 from .bystanders import BYSTANDERS, person_sprites
+from .gallery import WINDOW, Gallery, subject_number
 from .photograph import photograph
 from .plan import draw_plan
 from .stock import read_props
@@ -26,8 +27,8 @@ AHEAD = 2
 """Steps whose people are read before they are asked for."""
 RELISTED = 100
 """Steps after which the pool is listed anew, since it may still be filling."""
-SPARE = 1.5
-"""Points that are labelled over those that are asked for: a frame leaves some out."""
+SPARE = 2
+"""Points that are labelled for each that is asked for: a frame leaves some out, and views take others."""
 SPRITE_SIZE, TOGETHER = 512, 8
 """Pixels a side of the sprites of other people at most, and how many are rendered at once."""
 
@@ -35,8 +36,9 @@ SPRITE_SIZE, TOGETHER = 512, 8
 class LiveViews:
     """A `Source` that renders the people of a pool on `device` (training.render) and labels points there.
 
-    Each view depends on `seed`, its index and the people of the pool alone; while the pool fills, on those it
-    has. Raises ValueError where the folder holds no people.
+    A rendered person is shown by a few views (`gallery.SHOWN`), at different times. Each view depends on
+    `seed`, its index and the people of the pool alone; while the pool fills, on those it has. Raises
+    ValueError where the folder holds no people.
     """
 
     def __init__(self, folder: Path, settings: ViewSettings, seed: int, device: torch.device) -> None:
@@ -51,36 +53,44 @@ class LiveViews:
         `workers` that read people.
         """
         kept = KeptPeople(self.device, max(1, workers))
+        gallery = Gallery(lambda numbers: self._rendered(numbers, kept), WINDOW + count * world)
 
         def make(step: int) -> Batch:
             if step % RELISTED == 0:
                 self.files = list_pool(self.folder)
             for later in range(step, step + AHEAD + 1):
                 for index in view_numbers(later, count, rank, world):
-                    kept.want(self.files, self._start(index)[1])
-            return self._batch(view_numbers(step, count, rank, world), kept)
+                    number = self._start(index)[1]
+                    if number not in gallery:
+                        kept.want(self.files, self._subject(number)[1])
+            return self._batch(view_numbers(step, count, rank, world), gallery)
 
         steps = map(make, itertools.count(first))
         return made_ahead(steps, self.device) if workers else steps
 
     def _start(self, index: int) -> tuple[np.random.Generator, int]:
-        """The rng of a view, and the number of its person, which is drawn first."""
+        """The rng of a view, and the number of the rendered person it shows, which is drawn first."""
         rng = np.random.default_rng([self.seed, index])
+        return rng, subject_number(rng, index)
+
+    def _subject(self, number: int) -> tuple[np.random.Generator, int]:
+        """The rng of a rendered person, and who of the pool it is, which is drawn first."""
+        rng = np.random.default_rng([self.seed, number, 2])
         return rng, int(rng.integers(len(self.files)))
 
-    def _batch(self, numbers: Sequence[int], kept: KeptPeople) -> Batch:
-        rngs, chosen = zip(*(self._start(index) for index in numbers), strict=True)
+    def _rendered(self, numbers: Sequence[int], kept: KeptPeople) -> Subjects:
+        rngs, chosen = zip(*(self._subject(number) for number in numbers), strict=True)
         people = [kept.person(self.files, number) for number in chosen]
         cameras, lights = draw_shots(rngs, people)
         seeds = [int(rng.integers(2**62)) for rng in rngs]
-        settings = self.settings
-        plans = [draw_plan(rng, self.props.stock, settings.for_normals) for rng in rngs]
-        sigma = (COARSE_SIGMA, FINE_SIGMA)[settings.level]
-        spare = int(settings.points * SPARE)
-        subjects = render_subjects(
-            people, cameras, lights, settings.size, settings.maps, spare, [sigma], seeds
-        )
-        return photograph(subjects, plans, self.props, settings, numbers)
+        sigma = (COARSE_SIGMA, FINE_SIGMA)[self.settings.level]
+        size, maps, points = self.settings.size, self.settings.maps, SPARE * self.settings.points
+        return render_subjects(people, cameras, lights, size, maps, points, [sigma], seeds)
+
+    def _batch(self, numbers: Sequence[int], gallery: Gallery) -> Batch:
+        rngs, shown = zip(*(self._start(index) for index in numbers), strict=True)
+        plans = [draw_plan(rng, self.props.stock, self.settings.for_normals) for rng in rngs]
+        return photograph(gallery.subjects(shown), plans, self.props, self.settings, numbers)
 
     def _bystanders(self) -> torch.Tensor:
         """(N, s, s, 4) uint8 sprites of the first people, from any side."""

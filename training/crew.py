@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context, parent_process
+from typing import Any
 
 import torch
+
+ENDING = (signal.SIGINT, signal.SIGTERM)
+"""Signals by which a run is asked to end, often with all that it started."""
 
 
 def crew(workers: int) -> ProcessPoolExecutor:
@@ -19,6 +24,27 @@ def crew(workers: int) -> ProcessPoolExecutor:
     Those of a killed parent would wait for work for ever; these end within a moment of it.
     """
     return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
+
+
+def loaded(data: torch.utils.data.Dataset[Any], numbers: Iterable[list[int]], workers: int) -> Iterator[Any]:
+    """The items of these numbers, collated, in their order, made by `workers` processes (0: by this one).
+
+    They leave it to this process when to end: one that a signal took would tear the loop out of its step.
+    """
+    loader = torch.utils.data.DataLoader(
+        data,
+        batch_sampler=numbers,
+        num_workers=workers,
+        prefetch_factor=3 if workers else None,
+        multiprocessing_context="spawn" if workers else None,
+        worker_init_fn=_ignore_ending,
+    )
+    return iter(loader)
+
+
+def _ignore_ending(worker: int) -> None:
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def end_with_input() -> None:

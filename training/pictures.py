@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from .camera_noise import degrade
+from .crew import loaded
 from .views import Batch
 
 Array = NDArray[np.floating[Any]]
@@ -157,14 +158,9 @@ class Pictures(torch.utils.data.Dataset[dict[str, NDArray[np.generic]]]):
         Of `world` processes that train together each gets its own part of a step.
         """
         starts = ((step * world + rank) * count for step in itertools.count(first))
-        loader = torch.utils.data.DataLoader(
-            self,
-            batch_sampler=(list(range(start, start + count)) for start in starts),
-            num_workers=workers,
-            multiprocessing_context="spawn" if workers else None,
-        )
+        numbers = (list(range(start, start + count)) for start in starts)
         nothing = torch.zeros(count)
-        for item in loader:
+        for item in loaded(self, numbers, workers):
             yield Batch(
                 back=torch.zeros_like(item["front"]),
                 depth=torch.zeros_like(item["front"][:, :2]),

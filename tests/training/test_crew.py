@@ -7,6 +7,10 @@ import subprocess
 import sys
 import time
 
+import torch
+
+from training.crew import loaded
+
 BOSS = """
 import os, time
 from training.crew import crew
@@ -21,6 +25,13 @@ end_with_input()
 print("begun", flush=True)
 time.sleep(600)
 """
+
+
+class Processes(torch.utils.data.Dataset[int]):
+    """Of every number the process that was asked for it."""
+
+    def __getitem__(self, number: int) -> int:
+        return os.getpid()
 
 
 def alive(pid: int) -> bool:
@@ -53,3 +64,16 @@ def test_a_process_that_is_attended_ends_with_its_input() -> None:
         assert process.poll() is None
         process.stdin.close()
         assert process.wait(20) == 1
+
+
+def test_loaders_leave_it_to_the_loop_when_to_end() -> None:
+    items = loaded(Processes(), ([number] for number in range(40)), 1)
+    worker = int(next(items))
+    assert worker != os.getpid()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        os.kill(worker, number)
+    assert [int(item) for item in items] == [worker] * 39
+    end = time.monotonic() + 20
+    while alive(worker) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not alive(worker)

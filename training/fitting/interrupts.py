@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from ..crew import ENDING
+
 
 class Stopped(KeyboardInterrupt):
     """The user asked the run to stop, and it has saved where it is."""
@@ -15,24 +17,21 @@ class Stopped(KeyboardInterrupt):
 
 @contextmanager
 def stop_asked() -> Iterator[Callable[[], bool]]:
-    """Give a function that tells whether SIGINT or SIGTERM has come; a second one acts as usual.
-
-    For the main thread.
+    """Give a function that tells whether SIGINT or SIGTERM has come. A second SIGINT acts as usual; SIGTERM,
+    of which a group that is ended gets several, does not. For the main thread.
     """
     asked = []
-    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def reset() -> None:
-        for number, handler in usual.items():
-            signal.signal(number, handler)
+    usual = {number: signal.getsignal(number) for number in ENDING}
 
     def note(number: int, frame: FrameType | None) -> None:
         asked.append(number)
-        reset()
+        if number == signal.SIGINT:
+            signal.signal(number, usual[signal.SIGINT])
 
     for number in usual:
         signal.signal(number, note)
     try:
         yield lambda: bool(asked)
     finally:
-        reset()
+        for number, handler in usual.items():
+            signal.signal(number, handler)

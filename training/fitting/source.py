@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.weights import Preset
 
+from ..crew import ENDING
 from ..pictures import Pictures, usual_format
 from ..views import Batch, ViewSettings, open_views
 from .distributed import Team
@@ -46,11 +47,14 @@ def stage_batches(
 
 
 def _started(source: Iterator[Batch]) -> Iterator[Batch]:
-    """The source with its worker processes running: they inherit that an interrupt is ignored, since the
-    loop, which gets the same Ctrl-C, has to finish its step."""
-    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """The source with its worker processes running: they inherit that signals to end are ignored, since the
+    loop, which gets the same ones where a whole group is asked to end, has to finish its step. They end with
+    it.
+    """
+    usual = {number: signal.signal(number, signal.SIG_IGN) for number in ENDING}
     try:
         first = next(source)
     finally:
-        signal.signal(signal.SIGINT, usual)
+        for number, handler in usual.items():
+            signal.signal(number, handler)
     return itertools.chain([first], source)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..crew import loaded
 from ..pool import list_views, one_view, read_usable, read_views
 from ..pool.people import Arrays
 from .batch import Batch, ViewSettings, view_numbers
@@ -60,14 +61,8 @@ class StoredViews(torch.utils.data.Dataset[Item]):
         self, count: int, workers: int, first: int = 0, rank: int = 0, world: int = 1
     ) -> Iterator[Batch]:
         """As `Source.batches`; the helpers are processes."""
-        loader = torch.utils.data.DataLoader(
-            self,
-            batch_sampler=(view_numbers(step, count, rank, world) for step in itertools.count(first)),
-            num_workers=workers,
-            prefetch_factor=3 if workers else None,
-            multiprocessing_context="spawn" if workers else None,
-        )
-        return (Batch(**item) for item in loader)
+        numbers = (view_numbers(step, count, rank, world) for step in itertools.count(first))
+        return (Batch(**item) for item in loaded(self, numbers, workers))
 
 
 def _numbered(path: Path) -> tuple[int, Arrays]:

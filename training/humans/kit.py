@@ -14,7 +14,6 @@ from .topology import FloatArray, IntArray, boundary, clip, loop_subdivision, ne
 
 AVERAGE = {"gender": 0.5, "age": 0.67, "muscle": 0.5, "weight": 0.5, "height": 0.5, "proportions": 0.7}
 """The phenotype of the canonical body, in whose rest pose cuts, patterns and colours are placed."""
-HIP_TO_CROTCH = 0.09
 SKIRT_TOP = 0.28
 """Canonical z (metres) where the skirt helper begins."""
 ARM_BONES = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")
@@ -96,7 +95,6 @@ class Kit:
         tree = cKDTree(self.tights.landmarks.position)
         distance, self.skin_to_tights = tree.query(self.canonical[self.skin_ids])
         self.skin_near_tights = distance < 0.04
-        self.crotch = float(self.joints["upperleg01.L"][2]) - HIP_TO_CROTCH
         self.ankle = float(self.joints["foot.L"][2])
         self.sole = float(self.canonical[self.skin_ids, 2].min())
 

@@ -25,8 +25,8 @@ HIDDEN_DEPTH = 0.009
 def make_person(seed: int) -> Person:
     """The person of a seed; the same on every machine with the same numpy, scipy and data.
 
-    Takes 1.7 s on a busy core (`python -m training people --check 2000`) and returns 100,000 to 220,000 faces,
-    most where layers are worn. Every part is closed.
+    Takes 1.7 s on a busy core (`python -m training people --check 2000`) and returns 100,000 to 220,000
+    faces, most where layers are worn. Every part is closed.
     """
     rng = np.random.default_rng(seed)
     shared = kit()

@@ -23,8 +23,8 @@ from .fitting.machine import describe, mixed_precision, prepare
 from .fitting.plan import Plan, StageSettings, learning_rate, share_done, stages_of
 from .fitting.snapshots import snapshot
 from .fitting.source import stage_batches
-from .fitting.vgg import VGGFeatures, fetch_vgg
 from .stages import Losses, NormalStage, Stage, make_stage, on_device
+from .vgg import VGGFeatures, fetch_vgg
 from .views import Batch
 
 EMA = 0.998

@@ -18,10 +18,10 @@ from engine.networks import NormalMaps, PIFuHD
 from engine.networks.hourglass import ConvBlock
 from engine.networks.normal import maps_of_pair, maps_of_shared, unit
 
-from .fitting.vgg import VGGFeatures
-from .fitting.windows import choose_corners, covered, cut, in_window
 from .losses import column_loss, extended_bce, gradient_l1, masked_l1, point_iou, span_loss, view_draws
+from .vgg import VGGFeatures
 from .views import Batch
+from .windows import choose_corners, covered, cut, in_window
 
 Losses = dict[str, Tensor]
 COLUMNS = 2000

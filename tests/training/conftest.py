@@ -10,7 +10,7 @@ import torch
 from tests.tiny import SMALL_POOL
 from tests.training.shapes import figure
 from tests.training.viewing import CPU
-from training.fitting import vgg
+from training import vgg
 from training.humans import Person, make_person
 from training.pool import build_person
 from training.render import Camera, random_light

@@ -13,10 +13,10 @@ from tests.training.learning import QUARTER, made_batch, source_of
 from training.fit import _step
 from training.fitting.plan import Plan
 from training.fitting.snapshots import snapshot
-from training.fitting.windows import choose_corners, covered, cut, in_window
 from training.losses import view_draws
 from training.stages import WINDOWS, NormalStage, make_stage
 from training.views import Batch
+from training.windows import choose_corners, covered, cut, in_window
 
 PLAN = Plan(steps=1, batch=QUARTER, workers=0)
 

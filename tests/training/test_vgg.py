@@ -11,9 +11,9 @@ from engine.networks import PIFuHD
 from tests.tiny import TINY
 from tests.training.learning import made_batch
 from training import fit as loop
-from training.fitting import vgg
-from training.fitting.vgg import CHANNELS, VGGFeatures, fetch_vgg
+from training import vgg
 from training.stages import FEATURE_WEIGHT, NormalStage
+from training.vgg import CHANNELS, VGGFeatures, fetch_vgg
 
 INDICES = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)
 """Of the convolutions up to relu5_1 in torchvision's file."""

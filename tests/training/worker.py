@@ -13,8 +13,9 @@ from pathlib import Path
 from tests.tiny import TINY
 from tests.training.learning import single_precision, small_settings
 from training import fit as loop
+from training import vgg
 from training.fit import Run, fit
-from training.fitting import plan, vgg
+from training.fitting import plan
 from training.fitting.distributed import team
 
 run, pool = Path(sys.argv[1]), Path(sys.argv[2])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..losses import weighted_choice
+from .losses import weighted_choice
 
 
 def choose_corners(points: Tensor, labels: Tensor, draws: Tensor, size: int, window: int) -> Tensor:

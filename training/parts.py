@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 from engine.weights.files import sha256_of
+
+from .whole import written_whole
 
 PART_BYTES = 15 * 2**20
 
@@ -45,8 +46,8 @@ def join(path: Path) -> None:
         raise ValueError(
             f"{missing[0]} and {len(missing) - 1} more parts are missing. Fetch them to {path.parent}."
         )
-    partial, digest = path.with_name(f"{path.name}.{os.getpid()}.tmp"), hashlib.sha256()
-    try:
+    digest = hashlib.sha256()
+    with written_whole(path) as partial:
         with partial.open("wb") as file:
             for part in parts:
                 content = part.read_bytes()
@@ -54,9 +55,6 @@ def join(path: Path) -> None:
                 file.write(content)
         if digest.hexdigest() != expected:
             raise ValueError(f"The parts of {path.name} are not those of one file. Fetch them anew.")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _record(path: Path) -> Path:

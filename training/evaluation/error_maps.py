@@ -21,6 +21,7 @@ from scipy.spatial import cKDTree
 from ..occupancy import inside
 from ..render.rasterise import barycentric, rasterise
 from ..sampling import surface_points
+from ..whole import written_whole
 from .cases import Case
 from .metrics import FRAME, Mesh, MeshMetrics, aligned, frame_pixels, framing, normal_map
 
@@ -94,12 +95,8 @@ class ErrorMaps:
         picture = error_map(label, case, predicted, figures)
         path = folder / f"{_file_name(case.name)}.png"
         encoded = cv2.imencode(".png", picture[..., ::-1])[1]
-        partial = path.with_suffix(".tmp")
-        try:
+        with written_whole(path) as partial:
             partial.write_bytes(encoded.tobytes())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
         self.drawn.setdefault(label, []).append((figures.chamfer, path))
 
     def finish(self) -> None:

@@ -34,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..evaluate import Outcome, Score
+from ..whole import written_whole
 from .metrics import NEAR, SAMPLES, VOLUME_SAMPLES, MeshMetrics
 
 
@@ -64,12 +65,8 @@ def write_report(path: Path, about: About, scores: Sequence[Score]) -> None:
     document = {"about": dataclasses.asdict(about), "scores": rows}
     text = json.dumps(document, indent=1, sort_keys=True, allow_nan=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".tmp")
-    try:
+    with written_whole(path) as partial:
         partial.write_text(text + "\n", encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_report(path: Path) -> tuple[About, list[Score]]:

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..whole import written_whole
+
 
 @dataclass
 class Progress:
@@ -48,19 +50,15 @@ def save(path: Path, preset: str, seed: int, learner: Learner, progress: Progres
         "optimiser": learner.optimiser.state_dict(),
         "progress": asdict(progress),
     }
-    partial = path.with_suffix(".tmp")
     try:
-        with partial.open("wb") as file:
+        with written_whole(path) as partial, partial.open("wb") as file:
             torch.save(state, file)
-        partial.replace(path)
     except (OSError, RuntimeError) as error:
         stays = "the checkpoint before it stays" if path.exists() else "there is none before it"
         raise OSError(
             f"Step {progress.step} cannot be saved to {path} ({_reason(error)}); {stays}. "
             "Make room, then give the same command to go on."
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _reason(error: BaseException) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..humans import Person
+from ..whole import written_whole
 
 Arrays = dict[str, NDArray[Any]]
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -111,11 +111,9 @@ def read_person(path: Path) -> Person:
 
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write an uncompressed .npz, whole or not at all. Raises ValueError where the disk is full."""
-    partial = path.with_suffix(f".{os.getpid()}.tmp")
     try:
-        with partial.open("wb") as file:
+        with written_whole(path) as partial, partial.open("wb") as file:
             np.savez(file, **dict(arrays))
-        partial.replace(path)
     except OSError as error:
         if error.errno not in FULL:
             raise
@@ -123,8 +121,6 @@ def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
             f"The disk of {path.parent} is full. Free some space and give the same command again: what is "
             "made stays."
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_arrays(path: Path) -> Arrays:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from ..backgrounds import build_backgrounds
 from ..distractors import build_sprites, sprite_metres
+from ..whole import written_whole
 from .scene import Props
 
 STOCK_FILE = "stock.json"
@@ -43,14 +43,13 @@ def build_stock(folder: Path, form: StockFormat, photographs: Path | None = None
         "standing": build_sprites(folder, "standing", form.things, form.thing_size, seed),
         "held": build_sprites(folder, "held", form.things, form.thing_size, seed),
     }
-    partial = folder / f"{STOCK_FILE}.{os.getpid()}.tmp"
     note = {
         "files": {kind: path.name for kind, path in paths.items()},
         "standing_metres": sprite_metres("standing", form.things, seed),
         "held_metres": sprite_metres("held", form.things, seed),
     }
-    partial.write_text(json.dumps(note), encoding="utf-8")
-    partial.replace(folder / STOCK_FILE)
+    with written_whole(folder / STOCK_FILE) as partial:
+        partial.write_text(json.dumps(note), encoding="utf-8")
 
 
 def read_props(folder: Path, people: Tensor, device: torch.device) -> Props:

@@ -14,7 +14,7 @@ from training.fit import _step
 from training.fitting.plan import Plan
 from training.fitting.snapshots import snapshot
 from training.losses import view_draws
-from training.stages import WINDOWS, NormalStage, make_stage
+from training.stages import WINDOWS, NormalStage, make_stage, on_device
 from training.views import Batch
 from training.windows import choose_corners, covered, cut, in_window
 
@@ -58,6 +58,19 @@ def test_every_trained_parameter_gets_a_gradient_and_no_other(
     assert all(p.grad is not None for p in stage.trained())
     trained = {id(p) for p in stage.trained()}
     assert not [name for name, p in stage.named_parameters() if id(p) not in trained and p.grad is not None]
+
+
+@pytest.mark.parametrize("name", ["normals", "coarse", "fine", "end-to-end"])
+def test_stages_keep_to_their_device_and_never_wait_for_it(
+    pool: Path, small_network: PIFuHD, name: str
+) -> None:
+    """The meta device holds no numbers: it refuses tensors of another device, as a GPU does, and whoever
+    asks it for a value."""
+    meta = torch.device("meta")
+    stage = make_stage(name, small_network, seed=1).to(meta)
+    losses = stage(on_device(one_batch(pool, name), meta))
+    assert {value.device.type for value in losses.values()} == {"meta"}
+    torch.stack(list(losses.values())).sum().backward()
 
 
 @pytest.mark.parametrize("shared", [True, False])

@@ -161,10 +161,11 @@ def truth():
     """A synthetic person in flat light before a magenta wall: vertices, faces, true colours, photo, mask.
 
     Each part, as skin, hair or a garment, is of one colour: what is tested is where colours go, and a pattern
-    cannot go on where nobody sees it.
+    cannot go on where nobody sees it. They stand, in jacket and trousers, without the straps of a bag.
     """
     size, wall = 1024, torch.tensor([1.0, 0.0, 1.0])
-    person = make_person(900003)
+    person = make_person(900010)
+    assert person.description["bag"] == "none"
     part_of = torch.zeros(len(person.vertices), dtype=torch.int64)
     part_of[person.faces] = person.part[:, None].expand(-1, 3)
     skin, eye, blue, olive = (0.8, 0.6, 0.5), (0.9, 0.9, 0.9), (0.2, 0.4, 0.7), (0.5, 0.5, 0.2)
@@ -197,13 +198,13 @@ def test_a_person_whose_true_colours_are_known(truth):
     vertices, faces, albedo, photo, mask = truth
     colours = colour_vertices(vertices, faces, photo, mask, 192).astype(float)
     seen, back = outermost(vertices, faces, 1), outermost(vertices, faces, -1)
-    assert np.abs(colours - albedo)[seen].mean() < 4  # measured: 2.7, of 255
+    assert np.abs(colours - albedo)[seen].mean() < 4  # measured: 3.5, of 255
     off = np.abs(colours - albedo)[back].mean()
     x, y = np.round(image_to_texel(camera_to_image(vertices)[back, :2], len(photo))).astype(int).T
     mirrored = np.abs(photo[y.clip(0, 1023), x.clip(0, 1023)] - albedo[back]).mean()
     plain = np.abs(albedo[seen].mean(axis=0) - albedo[back]).mean()
-    assert off < 0.8 * mirrored  # measured: 5.6, 9.2
-    assert off < 0.3 * plain  # 42
+    assert off < 0.8 * mirrored  # measured: 4.5, 8.8
+    assert off < 0.3 * plain  # 38
 
 
 def test_the_wall_behind_a_person_is_nowhere_on_them(truth):

@@ -7,6 +7,7 @@ convolutions alone are built here, with the key names of that file.
 
 from __future__ import annotations
 
+import http.client
 import pickle
 import socket
 import urllib.error
@@ -19,6 +20,8 @@ ADDRESS = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 """The name holds the first digits of the file's SHA-256, which are checked. 575 MB."""
 TIMEOUT = 20.0
 """Seconds without a byte after which the download is given up."""
+UNREACHED = (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException)
+"""What a network that is not there, or goes away, raises; a full disk is another matter."""
 CHANNELS = ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,))
 """Of the convolutions up to relu5_1, between max pools."""
 WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
@@ -72,15 +75,21 @@ class VGGFeatures(nn.Module):
 
 def fetch_vgg() -> VGGFeatures | None:
     """VGG19 with its published weights, from torch's cache folder or else downloaded into it; None where
-    there is neither file nor network. Raises ValueError for a file that is broken or not VGG19's."""
+    there is neither file nor network. Raises ValueError for a file that is broken or not VGG19's, and where
+    the cache folder takes none."""
     waited = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT)
     try:
         state = torch.hub.load_state_dict_from_url(
             ADDRESS, map_location="cpu", progress=False, check_hash=True, weights_only=True
         )
-    except (urllib.error.URLError, OSError):
+    except UNREACHED:
         return None
+    except OSError as error:
+        raise ValueError(
+            f"VGG19 (575 MB) cannot be kept in {_cached().parent} ({error.strerror}): make room there, or "
+            "set TORCH_HOME to another folder."
+        ) from error
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise _unusable() from error
     finally:
@@ -96,5 +105,8 @@ def fetch_vgg() -> VGGFeatures | None:
 
 
 def _unusable() -> ValueError:
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / ADDRESS.rpartition("/")[2]
-    return ValueError(f"{ADDRESS} gave no VGG19. Remove {cached}, if it is there, and try again.")
+    return ValueError(f"{ADDRESS} gave no VGG19. Remove {_cached()}, if it is there, and try again.")
+
+
+def _cached() -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints" / ADDRESS.rpartition("/")[2]

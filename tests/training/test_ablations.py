@@ -3,6 +3,7 @@
 
 import shutil
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from training.evaluation import ablations
 from training.evaluation.ablations import plan_ablation
 from training.evaluation.cases import Case
 from training.fit import Run, fit
+from training.fitting.distributed import Team
 
 SINGLE = replace(
     TINY, name="tiny-pifu", normals=None, fine=None, fine_size=0,
@@ -107,3 +109,13 @@ def test_one_command_trains_all_alike_and_makes_one_table(
     assert main([*asked, "--minutes", "0.01", "--people", "2"]) == 0
     again = load_weights(run / "tiny.safetensors").network.state_dict()
     assert all(torch.equal(value, again[name]) for name, value in first.items())
+
+
+def test_several_processes_are_refused_before_anything_is_trained(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ablations, "team", lambda _: nullcontext(Team(0, 2, torch.device("cpu"))))
+    monkeypatch.setattr(ablations, "fit", lambda _: pytest.fail("nothing is to be trained"))
+    plan = plan_ablation(["tiny"], whole, tmp_path / "run", 3)
+    with pytest.raises(ValueError, match="without torchrun"):
+        ablations.train_all(plan, 0, "cpu")

@@ -69,7 +69,7 @@ def test_a_maker_that_gives_up_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_maker_that_is_done_may_end(tmp_path: Path) -> None:
     with people_made(maker(tmp_path, 2, ""), tmp_path / "people.log", tmp_path, enough=2):
-        pass
+        assert len(list(tmp_path.glob("*.npz"))) == 2
 
 
 def test_the_makers_command_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

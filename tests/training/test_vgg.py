@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """VGG19's feature loss, with made-up weights in a file of the published form."""
 
+import errno
 import hashlib
 from pathlib import Path
 
@@ -74,6 +75,19 @@ def test_without_file_and_network_there_are_no_features(
     assert fetch_vgg() is None
     assert loop._perceptual(loop.Team(0, 1, torch.device("cpu"))) is None
     assert "multi-scale gradients, VGG19 being out of reach" in capsys.readouterr().out
+
+
+def test_a_full_disk_is_told_and_not_taken_for_a_missing_network(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(vgg, "ADDRESS", published.as_uri())
+    monkeypatch.setattr(torch.hub, "download_url_to_file", full)
+    with pytest.raises(ValueError, match=r"cannot be kept in .* \(No space left on device\): make room"):
+        fetch_vgg()
 
 
 def test_the_loss_is_the_weighted_difference_after_the_first_activation_of_each_block(

@@ -91,15 +91,16 @@ def train_all(ablation: Ablation, workers: int, device: str) -> None:
     """Train every preset in a run folder of its own and write its weights file.
 
     Called again it resumes: what has had its minutes is written anew without further training. workers,
-    device: as for `fit`. Raises as fit.fit does; what was trained before stays.
+    device: as for `fit`. Raises as fit.fit does, and ValueError under torchrun; what was trained before
+    stays.
     """
     plan = Plan(minutes=ablation.minutes, workers=workers)
-    with team(device) as processes:
+    with team(device) as alone:
+        if alone.world > 1:
+            raise ValueError("An ablation trains and measures in one process: give it without torchrun.")
         for preset in ablation.presets:
-            run = Run(PRESETS[preset], ablation.pool / "train", ablation.run / preset, plan, processes)
-            if processes.first:
-                print(f"\npreset {preset}, {ablation.minutes:g} minutes", flush=True)
+            run = Run(PRESETS[preset], ablation.pool / "train", ablation.run / preset, plan, alone)
+            print(f"\npreset {preset}, {ablation.minutes:g} minutes", flush=True)
             network = fit(run)
-            if processes.first:
-                metrics = quick_figures(network.to(processes.device), ablation.pool / "test")
-                export(network, run, ablation.file(preset), metrics)
+            metrics = quick_figures(network.to(alone.device), ablation.pool / "test")
+            export(network, run, ablation.file(preset), metrics)

@@ -27,6 +27,7 @@ from .space import Crop, Placement, camera_to_image, grid_to_camera, image_to_te
 from .surface.cleanup import keep_person, smooth
 from .surface.decimate import decimate, nearest_colours
 from .surface.field import Field
+from .surface.filling import Filling
 from .surface.isosurface import isosurface
 from .surface.localise import first_points, localise
 from .surface.meshes import Faces, Vertices, vertex_normals
@@ -201,7 +202,9 @@ def _occupancy(
     def tick(share: float) -> None:
         progress("surface", math.floor(99 * share), 100, "%")
 
-    return localise(query, columns, batch, tick)
+    # networks without a silhouette of their own are asked as they were published
+    filling = Filling(person) if sight.preset.has_mask else None
+    return localise(query, columns, batch, tick, filling)
 
 
 def _hull_columns(person: NDArray[np.bool_], resolution: int) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +18,11 @@ from typing import Any
 
 import bpy
 
-from . import engine_setup, meshes
+from . import engine_setup, estimate, people, results
 from .engine.client import Result
 from .engine.errors import STAGES, Cancelled, EngineError
 from .engine.process import EngineProcess
+from .finish import PLAIN, Finish
 from .images import Picture
 
 TICK = 0.1  # seconds between two looks at a job
@@ -46,6 +48,7 @@ SHARES = {
     "transfer": 0.05,
 }
 STARTING = "Starting the engine"
+TOLD = 0.2  # of the bar: before, what the job took so far says less than the estimate
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,20 @@ class Job:
     fraction: progress in [0, 1], never falling; label: the stage in words; cancelling: a cancel is under way.
     """
 
-    def __init__(self, name: str, picture: Picture, settings: dict[str, Any], engine: EngineProcess) -> None:
+    def __init__(
+        self,
+        name: str,
+        picture: Picture,
+        settings: dict[str, Any],
+        finish: Finish,
+        engine: EngineProcess,
+    ) -> None:
         self.name = name
         self.settings = settings
+        self.finish = finish
         self.fraction = 0.0
         self.label = STARTING
+        self._began = 0.0  # when the engine had its weights, by time.monotonic
         self._picture = picture
         self._engine = engine
         self._log = engine_setup.log_path()
@@ -86,6 +98,19 @@ class Job:
     @property
     def cancelling(self) -> bool:
         return self._cancel.is_set()
+
+    @property
+    def seconds(self) -> float:
+        """How long the engine has worked, without starting and loading its weights."""
+        return time.monotonic() - self._began if self._began else 0.0
+
+    @property
+    def remaining(self) -> float:
+        """Seconds the job is expected to take from now on."""
+        kind = estimate.kind(self.settings)
+        if self.fraction < TOLD:
+            return max(estimate.seconds(*kind) - self.seconds, 0.0)
+        return self.seconds * (1.0 - self.fraction) / self.fraction
 
     def cancel(self) -> None:
         """Ask for the end. The engine stops between two batches of points, or the client kills it."""
@@ -100,6 +125,8 @@ class Job:
             while isinstance(message, tuple):
                 stage, done, total = message
                 self.label = LABELS[stage]
+                if stage != "weights" and not self._began:
+                    self._began = time.monotonic()
                 self.fraction = max(self.fraction, fraction(stage, done, total))
                 message = self._messages.get_nowait()
             # Whoever pressed Cancel does not want the mesh that was already on its way.
@@ -173,7 +200,7 @@ def stop_engine() -> None:
         _engine = None
 
 
-def _begin(name: str, picture: Picture, settings: dict[str, Any]) -> Job:
+def _begin(name: str, picture: Picture, settings: dict[str, Any], finish: Finish) -> Job:
     global _job, _engine, _engine_python, _notice
     if _job is not None:
         raise EngineError("busy", "A reconstruction is already running.", "Wait for it, or press Cancel.")
@@ -188,7 +215,7 @@ def _begin(name: str, picture: Picture, settings: dict[str, Any]) -> Job:
         _engine = EngineProcess(status.python, engine_folder(), log=engine_setup.log_path())
         _engine_python = status.python
     _notice = None
-    _job = Job(name, picture, settings, _engine)
+    _job = Job(name, picture, settings, finish, _engine)
     return _job
 
 
@@ -198,10 +225,11 @@ def start(
     settings: dict[str, Any],
     scene: bpy.types.Scene,
     view_layer: bpy.types.ViewLayer,
+    finish: Finish = PLAIN,
 ) -> None:
     """Start a job that a timer follows. Raises EngineError "busy" or "engine_start"."""
     global _target
-    _begin(name, picture, settings)
+    _begin(name, picture, settings, finish)
     # Names, because undo or another file may free what a reference would point to.
     _target = (scene.name, view_layer.name)
     if not bpy.app.timers.is_registered(_tick):  # a second registration would tick, and stay, for itself
@@ -209,11 +237,15 @@ def start(
 
 
 def run(
-    name: str, picture: Picture, settings: dict[str, Any], on_progress: Callable[[Job], None]
+    name: str,
+    picture: Picture,
+    settings: dict[str, Any],
+    on_progress: Callable[[Job], None],
+    finish: Finish = PLAIN,
 ) -> bpy.types.Object:
     """Run a job to its end and return the new object. Raises EngineError, Cancelled, KeyboardInterrupt."""
     global _job
-    job = _begin(name, picture, settings)
+    job = _begin(name, picture, settings, finish)
     try:
         while (outcome := job.update(wait=TICK)) is None:
             on_progress(job)
@@ -230,7 +262,8 @@ def run(
 def _place(
     job: Job, result: Result, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer
 ) -> bpy.types.Object:
-    person = meshes.add_to_scene(job.name, result, job.settings, scene, view_layer)
+    estimate.measured(*estimate.kind(job.settings), job.seconds)
+    person = results.place(job.name, result, job.settings, scene, view_layer, job.finish)
     windows = bpy.context.window_manager.windows
     if not bpy.app.background and windows:
         with bpy.context.temp_override(window=windows[0]):
@@ -273,10 +306,10 @@ def _settle(job: Job, outcome: Result | EngineError | Cancelled) -> None:
 
 
 def redraw() -> None:
-    """Have every 3D view's sidebar drawn again."""
+    """Have every sidebar that shows the tab drawn again."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == 'VIEW_3D':
+            if area.type in {'VIEW_3D', 'IMAGE_EDITOR'}:
                 for region in area.regions:
                     if region.type == 'UI':
                         region.tag_redraw()
@@ -285,6 +318,7 @@ def redraw() -> None:
 @bpy.app.handlers.persistent
 def _before_load(*_: object) -> None:
     global _notice
+    people.forget()
     if _job is not None:
         _job.cancel()
         _notice = Notice(
@@ -307,4 +341,5 @@ def unregister() -> None:
         _job.abandon()
         _job = None
     stop_engine()
+    estimate.forget()
     _notice = None

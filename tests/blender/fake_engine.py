@@ -12,6 +12,7 @@ The mesh is a box, 0.6 x 0.4 x height metres, feet on z = 0, front red, the rest
 """
 
 import os
+import struct
 import sys
 import threading
 import time
@@ -53,6 +54,19 @@ def box(height: float) -> dict[str, np.ndarray]:
     }
 
 
+def camera(photo: np.ndarray, height: float) -> dict[str, object]:
+    """What the real engine says of a PNG whose larger side the person fills from end to end."""
+    data = photo.tobytes()
+    width, tall = struct.unpack(">II", data[16:24]) if data[:4] == b"\x89PNG" else (64, 64)
+    side = max(width, tall)
+    left, top = (width - side) // 2, (tall - side) // 2
+    return {
+        "crop": {"x": left, "y": top, "side": side},
+        "box": [width / 2 - 0.3 * side / height, top, width / 2 + 0.3 * side / height, top + side],
+        "camera": {"metres_per_unit": height / 2, "offset": [0.0, 0.0, height / 2]},
+    }
+
+
 def job(request: protocol.Message, send: "Send", cancelled: threading.Event) -> None:
     how = mode()
     photo = next(iter(request.arrays.values()))
@@ -78,7 +92,14 @@ def job(request: protocol.Message, send: "Send", cancelled: threading.Event) -> 
     arrays = box(settings["height"])
     if how == "bad_mesh":
         arrays["faces"][0, 0] = 99
-    info = {"preset": "fake", "settings": settings, "photo": {"shape": list(photo.shape), "pid": os.getpid()}}
+    info = {
+        "preset": "fake",
+        "settings": settings,
+        "photo": {"shape": list(photo.shape), "pid": os.getpid()},
+        **camera(photo, settings["height"]),
+    }
+    arrays["normals_front"] = np.full((16, 16, 3), (128, 128, 255), np.uint8)
+    arrays["normals_back"] = np.full((16, 16, 3), (128, 128, 0), np.uint8)
     send(protocol.Message("done", {"info": info}, arrays))
 
 

@@ -219,7 +219,7 @@ def test_a_defect_of_ours_goes_to_the_log_and_not_to_the_console(ext, fake, monk
     def broken(*_):
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr(ext.meshes, "add_to_scene", broken)
+    monkeypatch.setattr(ext.results, "place", broken)
     start(ext)
     finish(ext)
     assert ext.jobs.notice().code == "internal"

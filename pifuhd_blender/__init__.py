@@ -1,10 +1,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """PIFuHD for Blender: a coloured 3D person from one photograph."""
 
-from . import commands, engine_setup, jobs, operators, panels, preferences, properties
+from . import (
+    box_overlay,
+    commands,
+    engine_setup,
+    image_operators,
+    jobs,
+    operators,
+    panels,
+    preferences,
+    properties,
+    weights,
+)
 
 # In this order because the readiness of the engine is read from the preferences.
-_ROOMS = (preferences, properties, engine_setup, jobs, operators, panels, commands)
+_ROOMS = (
+    preferences,
+    weights,
+    properties,
+    engine_setup,
+    jobs,
+    operators,
+    image_operators,
+    box_overlay,
+    panels,
+    commands,
+)
 
 
 def register() -> None:

@@ -18,7 +18,22 @@ import bpy
 import pytest
 
 PACKAGE = "bl_ext.user_default.pifuhd_blender"
-ROOMS = ("api", "commands", "engine_setup", "images", "jobs", "materials", "meshes", "operators", "panels")
+ROOMS = (
+    "api",
+    "commands",
+    "devices",
+    "engine_setup",
+    "environment",
+    "images",
+    "installation",
+    "jobs",
+    "materials",
+    "meshes",
+    "operators",
+    "panels",
+    "setup_operators",
+    "weights_download",
+)
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +55,7 @@ def empty_scene(ext: SimpleNamespace) -> Iterator[bpy.types.Scene]:
         ext.jobs._tick()
     ext.jobs.stop_engine()
     ext.jobs.set_notice(None)
-    for tick in (ext.jobs._tick, ext.engine_setup._tick):
+    for tick in (ext.jobs._tick, ext.engine_setup._tick, ext.weights_download._tick):
         if bpy.app.timers.is_registered(tick):
             bpy.app.timers.unregister(tick)
 

@@ -265,14 +265,6 @@ def test_a_long_job_is_not_idleness(make_engine):
     assert engine.alive
 
 
-def test_a_long_log_is_begun_anew(make_engine, tmp_path, monkeypatch):
-    monkeypatch.setattr(process, "LOG_BYTES", 100)
-    (tmp_path / "engine.log").write_text("x" * 101)
-    make_engine().ensure()
-    assert wait_until(lambda: "The engine listens" in (tmp_path / "engine.log").read_text())
-    assert "x" * 101 not in (tmp_path / "engine.log").read_text()
-
-
 PARENT = """
 import sys
 from pathlib import Path

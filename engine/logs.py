@@ -80,6 +80,7 @@ def rotate(log: Path, descriptor: int) -> None:
         content = file.read(LOG_BYTES)
     try:
         log.with_name(log.name + ".1").write_bytes(content)
-    finally:  # also on a full disk: it needs the room
-        os.ftruncate(descriptor, 0)
-        os.lseek(descriptor, 0, os.SEEK_SET)  # an inherited handle of Windows writes where it stands
+    except OSError:
+        pass  # a full disk needs the room more than anybody needs the predecessor
+    os.ftruncate(descriptor, 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)  # an inherited handle of Windows writes where it stands

@@ -11,6 +11,7 @@ from pathlib import Path
 import bpy
 
 from . import devices, environment
+from .engine import logs
 from .engine.errors import Cancelled, EngineError
 from .environment import python_of, read_stamp
 from .installation import Check, Plan, Removal, Setup, blender_python
@@ -58,7 +59,7 @@ def user_folder() -> Path:
 
 
 def log_path() -> Path:
-    return user_folder() / "engine.log"
+    return logs.log_path(user_folder())
 
 
 def setup_log_path() -> Path:

@@ -133,21 +133,26 @@ def draw_choices(layout: bpy.types.UILayout, chosen: bpy.types.AddonPreferences)
     layout.prop(chosen, "device")
     column = layout.column(align=True)
     if chosen.device == devices.AUTOMATIC:
-        _draw_fact(column, "Found", device.name)
+        _draw_fact(column, "Found", "no graphics card" if device.key == 'CPU' else device.name)
     if chosen.wheel_folder:
         _draw_fact(column, "Download", "nothing")
     else:
         _draw_fact(column, "Download", device.download)
     _draw_fact(column, "Disk", f"{devices.in_words(device.room_mb)} while it works")
-    _draw_fact(column, "Folder", str(engine_setup.folder()))
+    row = _draw_fact(column, "Folder", str(engine_setup.folder()))
+    row.operator("wm.path_open", text="", icon='FILE_FOLDER', emboss=False).filepath = str(
+        engine_setup.folder()
+    )
 
 
-def _draw_fact(layout: bpy.types.UILayout, name: str, text: str) -> None:
+def _draw_fact(layout: bpy.types.UILayout, name: str, text: str) -> bpy.types.UILayout:
     split = layout.split(factor=0.4)
     left = split.row()
     left.alignment = 'RIGHT'
     left.label(text=name)
-    split.label(text=text)
+    right = split.row()
+    right.label(text=text)
+    return right
 
 
 def _draw_offline(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
@@ -156,6 +161,7 @@ def _draw_offline(context: bpy.types.Context, layout: bpy.types.UILayout) -> Non
     if bpy.app.online_access_override:
         draw_text(context, box, "It was started so (--offline-mode). See Other Ways.", 'BLANK1')
     else:
+        box.use_property_split = False
         box.prop(context.preferences.system, "use_online_access", text="Allow Online Access")
         draw_text(context, box, "Or set up without the internet: see Other Ways.")
 

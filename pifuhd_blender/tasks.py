@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import os
-import signal
 import subprocess
 import threading
 import time
@@ -14,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from .engine import spawn
 from .engine.errors import Cancelled, EngineError
 
 WATCH: Final = 0.3  # seconds between two looks at how much has arrived
@@ -68,7 +67,8 @@ class Task:
         self._cancelled.set()
         with self._lock:
             if self._child is not None:
-                _kill_tree(self._child)
+                with contextlib.suppress(ProcessLookupError):  # it ended by itself in between
+                    spawn.kill_tree(self._child)
 
     def join(self, seconds: float) -> None:
         self._thread.join(seconds)
@@ -141,10 +141,8 @@ class Task:
                 encoding="utf-8",
                 errors="replace",
                 cwd=folder,
-                env={**_inherited(), **(environment or {})},
-                # A group of its own, so that cancel also ends what pip starts.
-                start_new_session=os.name != "nt",
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                env={**spawn.environment(), **(environment or {})},
+                **spawn.options(),
             )
         assert child.stdout is not None
         last = ""
@@ -159,22 +157,3 @@ class Task:
         if self.cancelling:
             raise Cancelled
         return code, last
-
-
-def _inherited() -> dict[str, str]:
-    """This process's environment, without what would change which Python and modules a child uses."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.upper().startswith("PYTHON") and name != "__PYVENV_LAUNCHER__"
-    }
-
-
-def _kill_tree(child: subprocess.Popen[str]) -> None:
-    if child.poll() is not None:
-        return
-    if os.name == "nt":
-        subprocess.run(["taskkill", "/F", "/T", "/PID", str(child.pid)], check=False, capture_output=True)
-    else:
-        with contextlib.suppress(ProcessLookupError):  # it ended by itself in between
-            os.killpg(child.pid, signal.SIGKILL)

@@ -9,19 +9,19 @@ from typing import Final
 import bpy
 
 from . import engine_setup
+from .engine import spawn
 from .engine.errors import Cancelled, EngineError
 from .engine.weights.registry import REGISTRY
 from .tasks import Task
 
 ENTRY: Final = REGISTRY["pifuhd"]
 LICENCE: Final = (
-    "The checkpoint of PIFuHD belongs to its authors at Facebook.",
-    "Its licence is CC BY-NC 4.0 (Creative Commons",
-    "Attribution-NonCommercial):",
+    "The released checkpoint belongs to the authors of PIFuHD.",
+    "Licence: Creative Commons Attribution-NonCommercial, CC BY-NC 4.0",
     "",
-    "You may share and adapt it, and what you make with it,",
-    "if you name the authors, link the licence and say what you changed,",
-    "and if your purpose is not commercial.",
+    "You may share and adapt it if",
+    "  you name the authors, link the licence and say what you changed;",
+    "  your purpose is not commercial.",
     "It comes without any warranty.",
 )
 LICENCE_URL: Final = "https://creativecommons.org/licenses/by-nc/4.0/"
@@ -44,9 +44,9 @@ class WeightsDownload(Task):
         self.begin()
 
     def work(self) -> None:
-        command = [self._python, "-E", "-s", "-u", "-m", "engine", "weights", "download", ENTRY.name]
+        command = spawn.command(self._python, "weights", "download", ENTRY.name, "--accept-licence")
         with self.counting(self._arrived):
-            code, last = self.run([*command, "--accept-licence"], folder=self._folder)
+            code, last = self.run(command, folder=self._folder)
         if code != 0:
             raise EngineError("io", f"The weights were not installed: {last}", "What has arrived is kept.")
 

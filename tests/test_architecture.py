@@ -13,7 +13,8 @@ SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 
 BLENDER = {"bpy", "bpy_extras", "bmesh", "mathutils", "gpu", "blf", "addon_utils", "bl_ext", "bl_ui"}
 ENGINES = {"torch", "skimage", "cv2", "scipy", "trimesh", "fast_simplification", "safetensors"}
-LINK = {"protocol", "client", "process", "errors", "version"}  # modules of engine/ that Blender imports too
+# modules of engine/ that Blender imports too
+LINK = {"protocol", "client", "process", "logs", "spawn", "findings", "errors", "version"}
 REGISTRY = "engine.weights.registry."  # the names of weights, which Blender's side shows too
 MOST_LINES = 400
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""First use in a real Blender's window: the tab explains itself, the bar moves, the tab turns into its own."""
+"""First use in a real Blender's window: the tab explains itself, the bar moves, then it is the job's tab."""
 
 import json
 import zipfile

@@ -11,19 +11,23 @@ from . import (
     panels,
     preferences,
     properties,
-    weights,
+    setup_operators,
+    setup_panel,
+    weights_download,
 )
 
 # In this order because the readiness of the engine is read from the preferences.
 _ROOMS = (
     preferences,
-    weights,
     properties,
     engine_setup,
+    weights_download,
     jobs,
     operators,
     image_operators,
+    setup_operators,
     box_overlay,
+    setup_panel,
     panels,
     commands,
 )

@@ -143,51 +143,6 @@ class PIFUHD_OT_show_colours(bpy.types.Operator):
         return {'FINISHED'}
 
 
-class PIFUHD_OT_set_up_engine(bpy.types.Operator):
-    bl_idname = "pifuhd.set_up_engine"
-    bl_label = "Set Up Engine"
-    bl_description = "Make the engine's own Python environment and download PyTorch into it"
-
-    @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        if jobs.current() is not None:
-            cls.poll_message_set("A reconstruction is running. Wait for it, or cancel it.")
-        elif engine_setup.current() is not None:
-            cls.poll_message_set("The engine is already being set up.")
-        elif not bpy.app.online_access:
-            cls.poll_message_set(
-                "Setting up needs the internet. Turn on Allow Online Access in Preferences > System."
-            )
-        else:
-            return True
-        return False
-
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        jobs.stop_engine()  # it may run from the environment that is made anew
-        try:
-            engine_setup.start()
-        except EngineError as error:
-            self.report({'ERROR'}, str(error))
-            return {'CANCELLED'}
-        return {'FINISHED'}
-
-
-class PIFUHD_OT_cancel_engine_setup(bpy.types.Operator):
-    bl_idname = "pifuhd.cancel_engine_setup"
-    bl_label = "Cancel Setup"
-    bl_description = "Stop setting up the engine and remove the unfinished environment"
-
-    @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        return engine_setup.current() is not None
-
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        setup = engine_setup.current()
-        if setup is not None:
-            setup.cancel()
-        return {'FINISHED'}
-
-
 class PIFUHD_OT_open_log(bpy.types.Operator):
     bl_idname = "pifuhd.open_log"
     bl_label = "Open Log File"
@@ -207,8 +162,6 @@ _CLASSES = (
     PIFUHD_OT_reconstruct_again,
     PIFUHD_OT_cancel,
     PIFUHD_OT_show_colours,
-    PIFUHD_OT_set_up_engine,
-    PIFUHD_OT_cancel_engine_setup,
     PIFUHD_OT_open_log,
 )
 

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The "PIFuHD" tab, in the 3D view's sidebar and the Image Editor's. Panels only read state in memory."""
 
-import textwrap
 from typing import Any
 
 import bpy
 
 from . import engine_setup, estimate, jobs, people, request, results, settings_panels
+from .labels import draw_text
 
 LOWER_RESOLUTION = 128
-LETTER_WIDTH = 7.0  # pixels of an average letter of Blender's interface font at scale 1
 SPACES = {'VIEW_3D': "", 'IMAGE_EDITOR': "image_"}
 """Where the tab is, and what the panels' names get there."""
 
@@ -20,6 +19,10 @@ class _Main:
     bl_label = "PIFuHD"
     bl_category = "PIFuHD"
     bl_region_type = 'UI'
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        return bool(engine_setup.status().python)  # until then the tab explains the setup
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -41,7 +44,6 @@ class _Main:
                 column.operator("pifuhd.reconstruct_again", icon='FILE_REFRESH')
             _draw_notice(context, layout)
         _draw_shading(context, layout)
-        _draw_engine(context, layout, job)
 
 
 def _draw_image(layout: bpy.types.UILayout, settings: Any) -> None:
@@ -51,9 +53,10 @@ def _draw_image(layout: bpy.types.UILayout, settings: Any) -> None:
         row.template_icon(icon_value=layout.icon(settings.image), scale=THUMBNAIL)
     layout.template_ID(settings, "image", open="image.open")
     row = layout.row(align=True)
-    row.operator("pifuhd.paste_image", icon='PASTEDOWN')
-    row.operator("pifuhd.use_reference", text="Reference", icon='OUTLINER_OB_IMAGE')
-    row.operator("pifuhd.use_editor_image", text="Editor", icon='IMAGE')
+    # Without icons, so that the words fit into a sidebar of the usual width.
+    row.operator("pifuhd.paste_image", text="Paste")
+    row.operator("pifuhd.use_reference", text="Reference")
+    row.operator("pifuhd.use_editor_image", text="Editor")
     found = people.boxes(settings.image) if settings.image is not None else {}
     if len(found) > 1 and not settings.own_box:
         layout.label(text=f"{len(found)} people found; person {settings.person} is chosen", icon='COMMUNITY')
@@ -108,34 +111,6 @@ def _draw_shading(context: bpy.types.Context, layout: bpy.types.UILayout) -> Non
         and results.is_reconstruction(context.object)
     ):
         layout.operator("pifuhd.show_colours", icon='COLOR')
-
-
-def _draw_engine(context: bpy.types.Context, layout: bpy.types.UILayout, job: jobs.Job | None) -> None:
-    status, setup = engine_setup.status(), engine_setup.current()
-    box = layout.box()
-    if job is not None:
-        box.label(text="The engine is working.", icon='PLAY')
-    elif setup is not None:
-        draw_text(context, box, "The engine is being set up.", 'TIME')
-        for line in setup.last_lines(1):
-            draw_text(context, box, line, 'BLANK1')
-    elif status.python:
-        box.label(text=status.text, icon='CHECKMARK')
-    else:
-        draw_text(context, box, status.text, 'ERROR')
-        draw_text(context, box, status.hint, 'BLANK1')
-        box.operator(
-            "preferences.addon_show", text="Open Preferences", icon='PREFERENCES'
-        ).module = __package__
-
-
-def draw_text(context: bpy.types.Context, layout: bpy.types.UILayout, text: str, icon: str) -> None:
-    """Text over several lines; Blender's labels do not wrap."""
-    letters = int(context.region.width / (LETTER_WIDTH * context.preferences.system.ui_scale)) - 8
-    column = layout.column(align=True)
-    column.scale_y = 0.8
-    for number, line in enumerate(textwrap.wrap(text, max(letters, 16))):
-        column.label(text=line, icon=icon if number == 0 else 'BLANK1')
 
 
 def _in_every_space() -> list[type]:

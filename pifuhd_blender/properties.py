@@ -116,7 +116,6 @@ class PIFUHD_PG_settings(bpy.types.PropertyGroup):
     weights: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Weights",
         items=_WEIGHTS,
-        update=lambda _self, _context: weights.refresh(),
         description="What the networks have learnt",
         options=set(),
     )
@@ -177,9 +176,9 @@ class PIFUHD_PG_settings(bpy.types.PropertyGroup):
         options=set(),
     )
     floor: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Stand on It",
+        name="Feet on Point",
         default=True,
-        description="The feet stand on that point. Off: the middle of the person is put there",
+        description="The person stands on that point. Off: the middle of the person is put there",
         options=set(),
     )
     reference: bpy.props.PointerProperty(  # type: ignore[valid-type]
@@ -235,7 +234,7 @@ class PIFUHD_PG_settings(bpy.types.PropertyGroup):
         options=set(),
     )
     texture: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Photograph as Texture",
+        name="Photo Texture",
         description="Add a UV map that projects the photograph onto the side it shows, sharper than the "
         "vertices; the other side keeps their colours. Takes about a second and uses the image as it is",
         options=set(),

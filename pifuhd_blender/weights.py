@@ -6,18 +6,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .engine.weights.registry import REGISTRY
+from . import weights_download
 
 EMBEDDED, DOWNLOADED, FILE = "EMBEDDED", "PIFUHD", "FILE"
-NAMES = {EMBEDDED: "compact", DOWNLOADED: "pifuhd"}
-
-_downloaded = False
-
-
-def refresh() -> None:
-    """Look on the disk for the downloaded weights; for the main thread, not for `draw`."""
-    global _downloaded
-    _downloaded = REGISTRY[NAMES[DOWNLOADED]].state == "downloaded"
+NAMES = {EMBEDDED: "compact", DOWNLOADED: weights_download.ENTRY.name}
 
 
 def engine_name(choice: str, file: str) -> str | None:
@@ -29,11 +21,10 @@ def engine_name(choice: str, file: str) -> str | None:
 
 def problem(choice: str, file: str) -> str:
     """Why the chosen weights cannot be used, with the next step; "" where they can, as far as is known."""
-    if choice == DOWNLOADED and not _downloaded:
-        about = REGISTRY[NAMES[DOWNLOADED]].about
+    if choice == DOWNLOADED and not weights_download.here():
         return (
-            f"The weights of PIFuHD are not downloaded ({about}). Download them in the preferences, "
-            "or choose the embedded ones."
+            f"PIFuHD's weights are not downloaded ({weights_download.ENTRY.about}). Download them under "
+            "Engine, or choose the embedded ones."
         )
     if choice == FILE and not file:
         return "No weights file is chosen. Choose one, or take the embedded weights."
@@ -45,12 +36,3 @@ def missing_file(choice: str, file: str) -> str:
     if choice == FILE and not (Path(file).is_file() and os.access(file, os.R_OK)):
         return f"The weights file {file} cannot be read. Choose another, or take the embedded weights."
     return ""
-
-
-def register() -> None:
-    refresh()
-
-
-def unregister() -> None:
-    global _downloaded
-    _downloaded = False

@@ -23,11 +23,14 @@ ROOMS = (
     "api",
     "box_geometry",
     "commands",
+    "devices",
     "engine_setup",
+    "environment",
     "estimate",
     "finish",
     "image_operators",
     "images",
+    "installation",
     "jobs",
     "materials",
     "meshes",
@@ -39,7 +42,9 @@ ROOMS = (
     "projection",
     "request",
     "results",
+    "setup_operators",
     "weights",
+    "weights_download",
 )
 
 
@@ -64,7 +69,7 @@ def empty_scene(ext: SimpleNamespace) -> Iterator[bpy.types.Scene]:
     ext.people.forget()
     ext.estimate.forget()
     ext.jobs.set_notice(None)
-    for tick in (ext.jobs._tick, ext.engine_setup._tick):
+    for tick in (ext.jobs._tick, ext.engine_setup._tick, ext.weights_download._tick):
         if bpy.app.timers.is_registered(tick):
             bpy.app.timers.unregister(tick)
 

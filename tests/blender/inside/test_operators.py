@@ -52,7 +52,7 @@ def test_without_an_engine_the_button_is_off_and_tells_why(ext, monkeypatch, pho
     ext.engine_setup.refresh()
     choose(photo)
     assert not bpy.ops.pifuhd.reconstruct.poll()
-    with pytest.raises(RuntimeError, match=r"The engine is not set up\. Open the extension's preferences"):
+    with pytest.raises(RuntimeError, match=r"The engine is not set up\. Press Set Up Engine in the PIFuHD"):
         bpy.ops.pifuhd.reconstruct()
 
 

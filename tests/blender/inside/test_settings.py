@@ -104,11 +104,11 @@ def test_weights_not_downloaded_turn_the_button_off(ext, fake, settings, photo, 
     with pytest.raises(RuntimeError, match=r"not downloaded \(about 1\.5 GB\)"):
         bpy.ops.pifuhd.reconstruct()
     (tmp_path / "pifuhd.safetensors").write_bytes(b"weights")
-    ext.weights.refresh()
+    ext.weights_download.refresh()
     assert bpy.ops.pifuhd.reconstruct() == {'FINISHED'}
     assert json.loads(bpy.context.object["pifuhd_settings"])["weights"] == "pifuhd"
     monkeypatch.undo()
-    ext.weights.refresh()
+    ext.weights_download.refresh()
 
 
 def test_placement_over_an_empty_needs_one(ext, fake, settings, photo):

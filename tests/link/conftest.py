@@ -12,7 +12,7 @@ import pytest
 from engine.process import FOLDER_PREFIX, EngineProcess
 
 ROOT = Path(__file__).resolve().parents[2]
-LINK = ("__init__", "errors", "version", "protocol", "client", "process", "server")
+LINK = ("__init__", "errors", "version", "protocol", "payload", "client", "process", "server")
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ BLENDER = {
 }  # fmt: skip
 ENGINES = {"torch", "skimage", "cv2", "scipy", "trimesh", "fast_simplification", "safetensors"}
 # modules of engine/ that Blender imports too
-LINK = {"protocol", "client", "process", "logs", "spawn", "findings", "errors", "version"}
+LINK = {"protocol", "payload", "client", "process", "logs", "spawn", "findings", "errors", "version"}
 REGISTRY = "engine.weights.registry."  # the names of weights, which Blender's side shows too
 MOST_LINES = 400
 

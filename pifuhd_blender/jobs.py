@@ -18,8 +18,8 @@ from typing import Any
 
 import bpy
 
-from . import engine_setup, estimate, people, results
-from .engine.client import Result
+from . import engine_setup, estimate, people, preview, results
+from .engine.client import Preview, Result
 from .engine.errors import STAGES, Cancelled, EngineError
 from .engine.process import EngineProcess
 from .finish import PLAIN, Finish
@@ -69,7 +69,8 @@ def fraction(stage: str, done: int, total: int) -> float:
 class Job:
     """One reconstruction. Made, updated and cancelled on the main thread.
 
-    fraction: progress in [0, 1], never falling; label: the stage in words; cancelling: a cancel is under way.
+    fraction: progress in [0, 1], never falling; label: the stage in words; cancelling: a cancel is under way;
+    preview: the coarse mesh once it has come, where one was asked for.
     """
 
     def __init__(
@@ -79,14 +80,18 @@ class Job:
         settings: dict[str, Any],
         finish: Finish,
         engine: EngineProcess,
+        *,
+        preview: bool,
     ) -> None:
         self.name = name
         self.settings = settings
         self.finish = finish
+        self.preview: Preview | None = None
         self.fraction = 0.0
         self.label = STARTING
         self._began = 0.0  # when the engine had its weights, by time.monotonic
         self._picture = picture
+        self._wants_preview = preview
         self._engine = engine
         self._log = engine_setup.log_path()
         self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -122,17 +127,22 @@ class Job:
             return Cancelled()  # the engine goes on starting, for the next job
         try:
             message = self._messages.get(timeout=wait) if wait else self._messages.get_nowait()
-            while isinstance(message, tuple):
-                stage, done, total = message
-                self.label = LABELS[stage]
-                if stage != "weights" and not self._began:
-                    self._began = time.monotonic()
-                self.fraction = max(self.fraction, fraction(stage, done, total))
+            while isinstance(message, (tuple, Preview)):
+                if isinstance(message, Preview):
+                    self.preview = message
+                else:
+                    self._advance(*message)
                 message = self._messages.get_nowait()
             # Whoever pressed Cancel does not want the mesh that was already on its way.
             return Cancelled() if self.cancelling else message
         except queue.Empty:
             return None
+
+    def _advance(self, stage: str, done: int, total: int) -> None:
+        self.label = LABELS[stage]
+        if stage != "weights" and not self._began:
+            self._began = time.monotonic()
+        self.fraction = max(self.fraction, fraction(stage, done, total))
 
     def abandon(self) -> None:
         """Cancel, stop the engine and wait for the thread: for the end of Blender or of the extension."""
@@ -147,7 +157,13 @@ class Job:
             self._connected.set()
             if self.cancelling:
                 raise Cancelled
-            outcome = client.reconstruct(self._picture, self.settings, self._on_progress, self._cancel.is_set)
+            outcome = client.reconstruct(
+                self._picture,
+                self.settings,
+                self._on_progress,
+                self._cancel.is_set,
+                on_preview=self._messages.put if self._wants_preview else None,
+            )
         except (EngineError, Cancelled) as ended:
             outcome = ended
         except Exception:
@@ -200,7 +216,7 @@ def stop_engine() -> None:
         _engine = None
 
 
-def _begin(name: str, picture: Picture, settings: dict[str, Any], finish: Finish) -> Job:
+def _begin(name: str, picture: Picture, settings: dict[str, Any], finish: Finish, *, preview: bool) -> Job:
     global _job, _engine, _engine_python, _notice
     if _job is not None:
         raise EngineError("busy", "A reconstruction is already running.", "Wait for it, or press Cancel.")
@@ -215,7 +231,7 @@ def _begin(name: str, picture: Picture, settings: dict[str, Any], finish: Finish
         _engine = EngineProcess(status.python, engine_folder(), log=engine_setup.log_path())
         _engine_python = status.python
     _notice = None
-    _job = Job(name, picture, settings, finish, _engine)
+    _job = Job(name, picture, settings, finish, _engine, preview=preview)
     return _job
 
 
@@ -229,7 +245,7 @@ def start(
 ) -> None:
     """Start a job that a timer follows. Raises EngineError "busy" or "engine_start"."""
     global _target
-    _begin(name, picture, settings, finish)
+    _begin(name, picture, settings, finish, preview=True)
     # Names, because undo or another file may free what a reference would point to.
     _target = (scene.name, view_layer.name)
     if not bpy.app.timers.is_registered(_tick):  # a second registration would tick, and stay, for itself
@@ -245,7 +261,7 @@ def run(
 ) -> bpy.types.Object:
     """Run a job to its end and return the new object. Raises EngineError, Cancelled, KeyboardInterrupt."""
     global _job
-    job = _begin(name, picture, settings, finish)
+    job = _begin(name, picture, settings, finish, preview=False)
     try:
         while (outcome := job.update(wait=TICK)) is None:
             on_progress(job)
@@ -281,9 +297,22 @@ def _tick() -> float | None:
     outcome = job.update()
     if outcome is not None:
         _job = None
+        preview.hide()
         _settle(job, outcome)
+    elif job.preview is not None and not preview.shown():
+        _show_preview(job, job.preview)
     redraw()
     return TICK if _job is not None else None
+
+
+def _show_preview(job: Job, mesh: Preview) -> None:
+    """Draw the coarse mesh where the final one will be, if that is known before its camera is."""
+    older = bpy.data.objects.get(job.finish.replace)
+    scene = bpy.data.scenes.get(_target[0]) or bpy.context.scene
+    if older is not None:
+        preview.show(mesh, older.matrix_world, results.metre(scene))
+    elif job.finish.floor and not job.finish.reference:
+        preview.show(mesh, results.world_matrix({}, scene, job.finish), results.metre(scene))
 
 
 def _settle(job: Job, outcome: Result | EngineError | Cancelled) -> None:
@@ -340,6 +369,7 @@ def unregister() -> None:
     if _job is not None:
         _job.abandon()
         _job = None
+    preview.hide()
     stop_engine()
     estimate.forget()
     _notice = None

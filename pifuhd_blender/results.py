@@ -89,8 +89,6 @@ def world_matrix(info: dict[str, Any], scene: bpy.types.Scene, finish: Finish) -
             width, height, empty.empty_display_size, tuple(empty.empty_image_offset), finish.turned
         )
         return empty.matrix_world @ mathutils.Matrix(placement.over_picture(info, frame, metre(scene)))
-    if finish.point == (0.0, 0.0, 0.0) and finish.floor:
-        return mathutils.Matrix.Identity(4)
     return mathutils.Matrix(placement.at_point(info, finish.point, finish.floor, metre(scene)))
 
 

@@ -84,6 +84,8 @@ def job(request: protocol.Message, send: "Send", cancelled: threading.Event) -> 
             time.sleep(pause)
             if cancelled.is_set():
                 raise Cancelled
+        if stage == "features" and request.fields["preview"]:
+            send(protocol.Message("preview", {}, box(settings["height"])))
         if how == "deaf" and stage == "features":
             time.sleep(60.0)
         if how == "crash" and stage == "features":

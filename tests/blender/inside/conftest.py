@@ -39,6 +39,7 @@ ROOMS = (
     "panels",
     "people",
     "placement",
+    "preview",
     "projection",
     "request",
     "results",

@@ -240,3 +240,44 @@ def test_another_interpreter_gets_another_engine(ext, fake, tmp_path, monkeypatc
     assert not first.alive
     finish(ext)
     assert ext.jobs._engine is not first
+
+
+def test_a_preview_is_drawn_while_the_job_runs_and_is_no_object(ext, fake):
+    fake.mode = "slow"
+    job = start(ext)
+    wait_for(lambda: ext.jobs._tick() and ext.preview.shown())
+    assert len(bpy.data.objects) == len(bpy.data.meshes) == 0
+    positions, colours, triangles = ext.preview._mesh
+    assert positions.shape == (24, 3)
+    assert positions[:, 2].max() == pytest.approx(1.75)
+    assert triangles.shape == (12, 3)
+    front, back = colours[positions[:, 1] < 0], colours[positions[:, 1] > 0]
+    assert front[:, :3].max() > back[:, :3].max()  # the light comes from the viewer
+    job.cancel()
+    finish(ext)
+    assert not ext.preview.shown()
+
+
+@linux
+def test_the_preview_goes_when_the_engine_dies(ext, fake):
+    fake.mode = "slow"
+    start(ext)
+    wait_for(lambda: ext.jobs._tick() and ext.preview.shown())
+    for process in fake.processes():
+        os.kill(process, signal.SIGKILL)
+    finish(ext)
+    assert not ext.preview.shown()
+    assert len(bpy.data.objects) == 0
+
+
+def test_where_the_place_depends_on_the_camera_there_is_no_preview(ext, fake):
+    fake.mode = "slow"
+    settings, layer = {"height": 1.75, "resolution": 64}, bpy.context.view_layer
+    middle = ext.finish.Finish(floor=False)
+    ext.jobs.start("ada", b"a photo", settings, bpy.context.scene, layer, middle)
+    job = ext.jobs.current()
+    wait_for(lambda: ext.jobs._tick() and job.preview is not None)
+    ext.jobs._tick()
+    assert not ext.preview.shown()
+    job.cancel()
+    finish(ext)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ONE, SEPARATE, JOINED = "ONE", "SEPARATE", "JOINED"
+
 
 @dataclass(frozen=True)
 class Finish:
@@ -14,7 +16,8 @@ class Finish:
     reference: name of the image empty the mesh is laid over, "" for none; point and floor then do not count.
     shade_smooth. texture: a UV map and material that show the image. keep_normals: the normal maps become
     images. image: name of the picture's datablock, "" for none. turned: orientation of the picture's file.
-    replace: name of the object whose mesh is replaced, "" to make a new one.
+    people: ONE person, or everybody as SEPARATE objects or JOINED in one. replace: name of the object whose
+    mesh is replaced, "" to make a new one.
     """
 
     point: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -25,6 +28,7 @@ class Finish:
     keep_normals: bool = False
     image: str = ""
     turned: int = 1
+    people: str = ONE
     replace: str = ""
 
 

@@ -9,7 +9,7 @@ import bpy
 from . import engine_setup, images, jobs, request, results
 from .api import Lines, print_line
 from .engine.errors import Cancelled, EngineError
-from .finish import Finish
+from .finish import ONE, Finish
 
 
 def _busy() -> str:
@@ -101,10 +101,11 @@ class PIFUHD_OT_reconstruct_again(_Reconstructs, bpy.types.Operator):
     def wanted(self, context: bpy.types.Context) -> tuple[str, images.Picture, dict[str, Any], Finish]:
         person = context.object
         picture, settings, finish = request.make(context, results.image_of(person))
-        if context.scene.pifuhd.image != results.image_of(person):
-            # The box and the person's number on the panel are those of another picture.
+        ours = context.scene.pifuhd
+        if ours.image != results.image_of(person) or finish.people != ONE:
+            # The box and the person's number on the panel are those of another picture, or of nobody.
             settings = request.with_person_of(settings, results.settings_of(person))
-        return person.name, picture, settings, dataclasses.replace(finish, replace=person.name)
+        return person.name, picture, settings, dataclasses.replace(finish, people=ONE, replace=person.name)
 
 
 class PIFUHD_OT_cancel(bpy.types.Operator):

@@ -6,6 +6,7 @@ from typing import Any
 import bpy
 
 from . import engine_setup, estimate, jobs, people, request, results, settings_panels
+from .finish import ONE
 from .labels import draw_text
 
 LOWER_RESOLUTION = 128
@@ -59,7 +60,8 @@ def _draw_image(layout: bpy.types.UILayout, settings: Any) -> None:
     row.operator("pifuhd.use_editor_image", text="Editor")
     found = people.boxes(settings.image) if settings.image is not None else {}
     if len(found) > 1 and not settings.own_box:
-        layout.label(text=f"{len(found)} people found; person {settings.person} is chosen", icon='COMMUNITY')
+        chosen = f"person {settings.person}" if settings.people == ONE else "everybody"
+        layout.label(text=f"{len(found)} people found: {chosen}", icon='COMMUNITY')
 
 
 def _draw_presets(layout: bpy.types.UILayout, settings: Any) -> None:

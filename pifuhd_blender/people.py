@@ -18,11 +18,13 @@ def boxes(image: bpy.types.Image) -> dict[int, Box]:
     return _found.get(image.name, {})
 
 
-def remember(image: bpy.types.Image, number: int, box: list[float], turned: int) -> None:
-    """Keep where person `number` is. box: x0, y0, x1, y1 of the upright picture."""
+def remember(image: bpy.types.Image, found: list[list[float]], turned: int) -> None:
+    """Keep who was found, the first is person 1. found: each x0, y0, x1, y1 of the upright picture."""
     upright = orientation.turned_size(image.size, turned)
-    corners = orientation.to_stored([box[:2], box[2:]], upright, turned)
-    _found.setdefault(image.name, {})[number] = orientation.boxed(corners)
+    _found[image.name] = {
+        number: orientation.boxed(orientation.to_stored([box[:2], box[2:]], upright, turned))
+        for number, box in enumerate(found, 1)
+    }
 
 
 def forget(*_: Any) -> None:

@@ -3,7 +3,7 @@
 
 import bpy
 
-from . import box_geometry, presets, weights
+from . import box_geometry, finish, presets, weights
 
 RESOLUTION_STEP = 32
 """The engine's grids are multiples of this, so that its levels halve evenly."""
@@ -29,6 +29,11 @@ _DEVICES = (
     ('cpu', "Processor", "Slow with large weights, and always there"),
     ('cuda', "Graphics Card (CUDA, ROCm)", "NVIDIA, or AMD with a ROCm build of PyTorch"),
     ('mps', "Apple Graphics (MPS)", "Macs with Apple silicon"),
+)
+_PEOPLE = (
+    (finish.ONE, "One Person", "One of them, see Person"),
+    (finish.SEPARATE, "Everybody, Separate", "An object for each, side by side. Takes the time of each"),
+    (finish.JOINED, "Everybody, Joined", "One object for all, side by side. Takes the time of each"),
 )
 _PLACES = (
     ('CURSOR', "3D Cursor", "Where the 3D cursor is when the reconstruction starts"),
@@ -146,6 +151,12 @@ class PIFUHD_PG_settings(bpy.types.PropertyGroup):
         min=0,
         update=_fit_box,
         description="Left, top, right and bottom side in pixels from the picture's upper left corner",
+        options=set(),
+    )
+    people: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Who",
+        items=_PEOPLE,
+        description="Who is reconstructed where the picture shows several people",
         options=set(),
     )
     person: bpy.props.IntProperty(  # type: ignore[valid-type]

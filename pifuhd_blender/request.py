@@ -9,7 +9,7 @@ import bpy
 
 from . import estimate, images, orientation, weights
 from .engine.errors import EngineError
-from .finish import Finish
+from .finish import ONE, Finish
 
 
 def problem(settings: Any, image: bpy.types.Image | None = None) -> str:
@@ -34,7 +34,7 @@ def engine_settings(settings: Any, turned: int) -> dict[str, Any]:
         "colour": settings.colour,
         "weights": weights.engine_name(settings.weights, bpy.path.abspath(settings.weights_file)),
         "device": settings.device,
-        "person": settings.person,
+        "person": settings.person if settings.people == ONE else 1,
     }
     if settings.reduce and settings.topology == "triangles":
         chosen["faces"] = settings.faces
@@ -60,6 +60,7 @@ def make(context: bpy.types.Context, image: bpy.types.Image) -> tuple[images.Pic
         texture=settings.texture and settings.colour != "none",
         keep_normals=settings.keep_normals,
         image=image.name,
+        people=ONE if settings.own_box else settings.people,
         turned=turned,
     )
     return picture, engine_settings(settings, turned), finish

@@ -43,8 +43,8 @@ def place(
     image = bpy.data.images.get(finish.image)
     if image is not None:
         person[IMAGE_KEY] = image
-        if "box" not in settings and min(image.size) > 0:
-            people.remember(image, settings.get("person", 1), result.info["box"], finish.turned)
+        if result.info["people"] and min(image.size) > 0:
+            people.remember(image, result.info["people"], finish.turned)
     if finish.keep_normals:
         for side, key in NORMALS_KEYS.items():
             picture = getattr(result, f"normals_{side}")
@@ -100,24 +100,30 @@ def _add(
     view_layer: bpy.types.ViewLayer,
     finish: Finish,
 ) -> bpy.types.Object:
-    """A new object in the scene's "PIFuHD" collection, selected and active.
-
-    Selection and active object stay as they are where another object is being edited, because changing them
-    would throw the user out of that mode.
-    """
+    """A new object in the scene's "PIFuHD" collection, selected and active."""
     mesh = _mesh(name, result, settings, scene, finish)
     _dress(mesh, name, finish)
     person = bpy.data.objects.new(name, mesh)
     person.matrix_world = world_matrix(result.info, scene, finish)
     _collection(scene).objects.link(person)
+    select([person], view_layer)
+    return person
+
+
+def select(people: list[bpy.types.Object], view_layer: bpy.types.ViewLayer) -> None:
+    """Select these alone, the first one active.
+
+    Selection and active object stay as they are where another object is being edited, because changing them
+    would throw the user out of that mode.
+    """
     # False where the user has excluded the collection from the view layer, or is in Edit or Sculpt Mode.
     active = view_layer.objects.active
-    if person.name in view_layer.objects and (active is None or active.mode == 'OBJECT'):
+    if people[0].name in view_layer.objects and (active is None or active.mode == 'OBJECT'):
         for other in view_layer.objects.selected:
             other.select_set(False, view_layer=view_layer)
-        person.select_set(True, view_layer=view_layer)
-        view_layer.objects.active = person
-    return person
+        for person in people:
+            person.select_set(True, view_layer=view_layer)
+        view_layer.objects.active = people[0]
 
 
 def _replace(

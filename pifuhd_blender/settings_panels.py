@@ -6,6 +6,7 @@ from typing import Any
 import bpy
 
 from . import jobs, people, weights
+from .finish import ONE
 
 SIDES = ("Left", "Top", "Right", "Bottom")
 
@@ -35,7 +36,9 @@ class _Person(_Settings):
                 column.prop(settings, "box", index=number, text=side)
             return
         found = people.boxes(settings.image) if settings.image is not None else {}
+        layout.prop(settings, "people")
         column = layout.column(align=True)
+        column.active = settings.people == ONE
         column.prop(settings, "person")
         if len(found) > 1:
             for number, (left, top, right, bottom) in sorted(found.items()):

@@ -31,6 +31,7 @@ ROOMS = (
     "image_operators",
     "images",
     "installation",
+    "job",
     "jobs",
     "materials",
     "meshes",

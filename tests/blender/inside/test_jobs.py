@@ -62,11 +62,11 @@ def test_progress_rises_through_the_stages(ext, fake):
 
 def test_fractions_cover_the_whole_bar(ext):
     stages = ext.errors.STAGES
-    assert set(ext.jobs.LABELS) == set(ext.jobs.SHARES) == set(stages)
-    assert ext.jobs.fraction(stages[0], 0, 10) == 0.0
-    assert ext.jobs.fraction(stages[-1], 10, 10) == pytest.approx(1.0)
-    assert ext.jobs.fraction("photo", 0, 0) == pytest.approx(ext.jobs.fraction("weights", 5, 5))
-    assert ext.jobs.fraction("surface", 5, 10) == pytest.approx(0.40 + 0.45 / 2)
+    assert set(ext.job.LABELS) == set(ext.job.SHARES) == set(stages)
+    assert ext.job.fraction(stages[0], 0, 10) == 0.0
+    assert ext.job.fraction(stages[-1], 10, 10) == pytest.approx(1.0)
+    assert ext.job.fraction("photo", 0, 0) == pytest.approx(ext.job.fraction("weights", 5, 5))
+    assert ext.job.fraction("surface", 5, 10) == pytest.approx(0.40 + 0.45 / 2)
 
 
 @pytest.mark.parametrize(

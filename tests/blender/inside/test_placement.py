@@ -12,6 +12,7 @@ from mathutils import Matrix, Vector
 INFO = {
     "crop": {"x": 100, "y": 50, "side": 400},
     "box": [200, 70, 400, 430],
+    "people": [[200, 70, 400, 430]],
     "camera": {"metres_per_unit": 1.0, "offset": [0.1, -0.05, 0.9]},
 }
 HEAD, FOOT, LEFT = (0.1, 0.0, 1.8), (0.1, 0.0, 0.0), (-0.4, 0.0, 0.9)

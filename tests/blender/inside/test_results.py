@@ -133,3 +133,59 @@ def test_the_person_found_is_shown_on_the_picture(ext, fake, photo):
     assert np.allclose(box, (1 - 0.6 / 1.75, 0, 1 + 0.6 / 1.75, 2))
     bpy.ops.wm.read_homefile(use_empty=True)
     assert ext.people._found == {}
+
+
+@pytest.fixture
+def two(fake, photo):
+    fake.mode = "two"
+    choose(photo)
+    return bpy.context.scene.pifuhd
+
+
+def test_everybody_stands_side_by_side_as_in_the_picture(ext, two):
+    two.people = 'SEPARATE'
+    bpy.context.scene.cursor.location = (1, 2, 0)
+    reconstruct()
+    ada, ben = bpy.data.objects["ada"], bpy.data.objects["ada 2"]
+    assert tuple(ada.location) == (1, 2, 0)
+    # The second stands a picture's height, which is 1.75 m, further to the right.
+    assert np.allclose(ben.location, (2.75, 2, 0), atol=1e-5)
+    assert (ext.results.settings_of(ada)["person"], ext.results.settings_of(ben)["person"]) == (1, 2)
+    assert set(bpy.context.selected_objects) == {ada, ben}
+    assert sorted(ext.people.boxes(two.image)) == [1, 2]
+
+
+def test_everybody_in_one_object(two):
+    two.people, two.texture = 'JOINED', True
+    person = reconstruct()
+    assert [item.name for item in bpy.data.objects] == ["ada"]
+    assert len(person.data.vertices) == 48
+    assert np.allclose(person.dimensions, (0.6 + 1.75, 0.4, 1.75), atol=1e-5)
+    assert len(bpy.data.materials) == len(bpy.data.meshes) == len(person.data.materials) == 1
+    assert len(person.data.color_attributes) == len(person.data.uv_layers) == 1
+
+
+def test_again_keeps_to_the_objects_own_person(ext, two):
+    two.people = 'SEPARATE'
+    reconstruct()
+    ben = bpy.data.objects["ada 2"]
+    bpy.context.view_layer.objects.active = ben
+    assert bpy.ops.pifuhd.reconstruct_again() == {'FINISHED'}
+    assert ext.results.settings_of(ben)["person"] == 2
+    assert len(bpy.data.objects) == 2
+
+
+def test_who_is_there_stays_when_the_next_one_fails(ext, two, monkeypatch):
+    two.people = 'SEPARATE'
+    client = ext.job.EngineClient
+    plain = client.reconstruct
+
+    def fails_for_the_second(self, image, settings, *rest, **named):
+        if settings["person"] == 2:
+            raise ext.errors.EngineError("broken_field", "No surface.", "Choose another.")
+        return plain(self, image, settings, *rest, **named)
+
+    monkeypatch.setattr(client, "reconstruct", fails_for_the_second)
+    reconstruct()
+    assert [item.name for item in bpy.data.objects] == ["ada"]
+    assert ext.jobs.notice().code == "broken_field"

@@ -71,7 +71,7 @@ def settings_of(item: bpy.types.Object) -> dict[str, Any]:
 
 def can_be_replaced(item: bpy.types.Object) -> bool:
     """Whether the object's mesh may be exchanged now: not while it is edited, nor where it is linked."""
-    return item.type == 'MESH' and item.mode == 'OBJECT' and item.is_editable
+    return item.type == 'MESH' and item.mode == 'OBJECT' and item.library is None
 
 
 def metre(scene: bpy.types.Scene) -> float:

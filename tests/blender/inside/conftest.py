@@ -22,6 +22,7 @@ PACKAGE = "bl_ext.user_default.pifuhd_blender"
 ROOMS = (
     "api",
     "box_geometry",
+    "box_overlay",
     "commands",
     "devices",
     "engine_setup",

@@ -29,8 +29,8 @@ class _Cost:
 
 COSTS = {
     "compact": _Cost((1.4, 1.0), (450.0, 20.0)),
-    # The engine's memory was measured: 3.05 GiB at 512. The seconds follow from 100 times the arithmetic in
-    # the pictures' networks and about 10 times in those of the points.
+    # The memory was measured (3.05 GiB at 512). The seconds were not: they follow from about 100 times the
+    # arithmetic in the pictures' networks and 10 times in the points', until a job has told better.
     "pifuhd": _Cost((120.0, 20.0), (3000.0, 20.0)),
 }
 VERTICES = 46_000  # at 256, of somebody who stands; wide clothes have more

@@ -41,12 +41,11 @@ class _Person(_Settings):
         column.active = settings.people == ONE
         column.prop(settings, "person")
         if len(found) > 1:
-            for number, (left, top, right, bottom) in sorted(found.items()):
-                row = column.row(align=True)
-                row.active = number == settings.person
-                row.label(
-                    text=f"{number}: {right - left:.0f} x {bottom - top:.0f} pixels", icon='USER'
-                )
+            for number, (left, top, right, bottom) in found.items():
+                size = f"{number}: {right - left:.0f} x {bottom - top:.0f} pixels"
+                depressed = number == settings.person and settings.people == ONE
+                choose = column.operator("wm.context_set_int", text=size, icon='USER', depress=depressed)
+                choose.data_path, choose.value = "scene.pifuhd.person", number
 
 
 class _Detail(_Settings):

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing.connection import Client, Connection
 from queue import Empty, SimpleQueue
 from typing import Any, Final
@@ -15,9 +14,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from . import protocol
+from . import payload, protocol
 from .errors import Cancelled, EngineError, ProgressCallback
+from .payload import Preview, Result
 from .protocol import Disconnected, Message
+
+__all__ = ["EngineClient", "Preview", "Result", "connect"]
 
 FORCE_SECONDS: Final = 5.0
 """How long a cancelled job may take to end before the engine is killed."""
@@ -26,24 +28,6 @@ SILENCE_SECONDS: Final = 600.0
 """How long a job may say nothing: the longest step of the largest network takes about a minute on a slow
 machine.
 """
-
-
-@dataclass(frozen=True)
-class Result:
-    """A reconstruction as it came from the engine.
-
-    vertices (V,3) float32, Blender frame (x right, y away from the viewer, z up), metres, feet on z = 0;
-    faces (F,3|4) int32, counter-clockwise seen from outside, each in [0, V); colors (V,4) uint8 sRGB, alpha
-    255; normals_front, normals_back (S,S,3) uint8, (n + 1) / 2, or None where the preset has no normal
-    networks; info: what made it (crop, preset, settings, versions, warnings).
-    """
-
-    vertices: npt.NDArray[np.float32]
-    faces: npt.NDArray[np.int32]
-    colors: npt.NDArray[np.uint8]
-    normals_front: npt.NDArray[np.uint8] | None
-    normals_back: npt.NDArray[np.uint8] | None
-    info: dict[str, Any]
 
 
 class EngineClient:
@@ -73,6 +57,8 @@ class EngineClient:
         self._closing = False
         self.usable = True
         """False once the connection is closed or no longer to be trusted."""
+        self.forced = False
+        """Whether the engine was killed because it did not end a cancelled job: no failure of its own."""
 
     def hello(self) -> dict[str, Any]:
         """What the engine is: protocol, program, python, torch, device, and the card of the default
@@ -80,19 +66,22 @@ class EngineClient:
 
         Loads PyTorch and the default weights in the engine (seconds, the first time). Raises EngineError.
         """
-        with self._my_turn():
-            replies = self._ask(protocol.hello(details=True))
-            try:
-                answer = self._next(replies, self._silence_seconds)
-            except Empty:
-                self._give_up()
-                raise self._silent() from None
-            if answer.type == "error":
-                raise EngineError(**answer.fields)
-            if answer.type != "hello":
-                raise self._misunderstood(f"a {answer.type} message answered the hello")
-            versions = {name: answer.fields[name] for name in ("protocol", "program")}
-            return {**versions, **answer.fields["about"]}
+        fields = self._answer_to(protocol.hello(details=True), "hello")
+        versions = {name: fields[name] for name in ("protocol", "program", "capabilities")}
+        return {**versions, **fields["about"]}
+
+    def status(self) -> dict[str, Any]:
+        """How the engine is: the fields of protocol.FIELDS["state"]. At once, and loads nothing. Raises
+        EngineError.
+        """
+        return self._answer_to(Message("status"), "state")
+
+    def unload(self) -> dict[str, Any]:
+        """Have the engine free weights and GPU memory, after the jobs that it has; return status() then.
+
+        Raises EngineError.
+        """
+        return self._answer_to(Message("unload"), "state")
 
     def reconstruct(
         self,
@@ -100,18 +89,33 @@ class EngineClient:
         settings: dict[str, Any],
         on_progress: ProgressCallback,
         cancelled: Callable[[], bool],
+        *,
+        on_preview: Callable[[Preview], None] | None = None,
+        on_queued: Callable[[int], None] | None = None,
     ) -> Result:
         """Reconstruct the person in a photo.
 
         image: the bytes of an image file, or (H,W,3|4) uint8 RGB(A), upright. settings: see
         pipeline.Settings. on_progress is called on this thread; what it raises cancels the job and is
-        raised again here. cancelled is asked about ten times a second. Raises Cancelled, or EngineError:
-        "engine_died" at once where the engine's process goes away, "busy" where this client or the engine
-        has another job, or what the engine reports.
+        raised again here. on_preview gets the mesh of the first, coarse grid, where there is one; on_queued
+        the job's place among those that wait for the engine, 1 for the next; both as on_progress.
+        cancelled is asked about ten times a second. Raises Cancelled, or EngineError: "engine_died" at once
+        where the engine's process goes away, "busy" where this client has another job or too many wait for
+        the engine, or what the engine reports.
         """
-        request = Message("reconstruct", {"settings": settings}, _photo(image))
+        fields = {"settings": settings, "preview": on_preview is not None}
+        request = Message("reconstruct", fields, payload.photo(image))
+
+        def hear(reply: Message) -> None:
+            if reply.type == "progress":
+                on_progress(*(reply.fields[name] for name in ("stage", "done", "total", "unit")))
+            elif reply.type == "queued" and on_queued is not None:
+                on_queued(reply.fields["place"])
+            elif reply.type == "preview" and on_preview is not None:
+                on_preview(payload.preview(reply))
+
         with self._my_turn():
-            return self._follow(self._ask(request), on_progress, cancelled)
+            return self._follow(self._ask(request), hear, cancelled)
 
     def shut_down(self) -> None:
         """Ask the engine to exit and close the connection. A call in another thread ends with Cancelled."""
@@ -132,7 +136,7 @@ class EngineClient:
     def _follow(
         self,
         replies: SimpleQueue[Message | Exception],
-        on_progress: ProgressCallback,
+        hear: Callable[[Message], None],
         cancelled: Callable[[], bool],
     ) -> Result:
         stop: BaseException | None = None  # why the job is being cancelled
@@ -147,6 +151,7 @@ class EngineClient:
                 stopped = stopped or now
                 told = self._say(Message("cancel"), 0.0)
             if stop is not None and now - stopped > self._force_seconds:
+                self.forced = True
                 self._give_up()
                 raise stop
             if now - heard > self._silence_seconds:
@@ -165,17 +170,36 @@ class EngineClient:
             heard = time.monotonic()
             if reply.type in protocol.TERMINAL and stop is not None:
                 raise stop
-            if reply.type == "progress":
+            if reply.type in protocol.INTERIM:
+                if reply.type == "preview":
+                    self._check(reply)
                 if stop is None:
-                    stop = _call(on_progress, reply)
+                    stop = _raised(hear, reply)
             elif reply.type == "done":
-                return self._result(reply)
+                self._check(reply)
+                return payload.result(reply)
             elif reply.type == "error":
                 raise EngineError(**reply.fields)
             elif reply.type == "cancelled":
                 raise Cancelled
             else:
                 raise self._misunderstood(f"a {reply.type} message came in a job")
+
+    def _answer_to(self, request: Message, kind: str) -> dict[str, Any]:
+        """The fields of the one answer, of a kind, to a request that is no job."""
+        with self._my_turn():
+            replies = self._ask(request)
+            try:
+                while (answer := self._next(replies, self._silence_seconds)).type in protocol.INTERIM:
+                    pass
+            except Empty:
+                self._give_up()
+                raise self._silent() from None
+            if answer.type == "error":
+                raise EngineError(**answer.fields)
+            if answer.type != kind:
+                raise self._misunderstood(f"a {answer.type} message answered the {request.type}")
+            return answer.fields
 
     def _ask(self, request: Message) -> SimpleQueue[Message | Exception]:
         """Send a request and read its replies in a thread of their own, so that neither can block the
@@ -192,7 +216,7 @@ class EngineClient:
                 while True:
                     reply = protocol.receive(self._connection)
                     replies.put(reply)
-                    if reply.type != "progress":
+                    if reply.type not in protocol.INTERIM:
                         return
             except Exception as error:  # handed to the caller, who raises it
                 replies.put(error)
@@ -264,22 +288,9 @@ class EngineClient:
         if not self.usable:
             self._connection.close()
 
-    def _result(self, done: Message) -> Result:
-        arrays = done.arrays
-        vertices, faces, colors = arrays["vertices"], arrays["faces"], arrays["colors"]
-        # Blender reads meshes without bounds checks: a wrong index would crash it.
-        if faces.min() < 0 or faces.max() >= len(vertices) or len(colors) != len(vertices):
-            raise self._misunderstood("the mesh's faces or colours do not fit its vertices")
-        if not np.isfinite(vertices).all():
-            raise self._misunderstood("the mesh has a vertex that is not finite")
-        return Result(
-            vertices,
-            faces,
-            colors,
-            arrays.get("normals_front"),
-            arrays.get("normals_back"),
-            done.fields["info"],
-        )
+    def _check(self, message: Message) -> None:
+        if what := payload.fault(message):
+            raise self._misunderstood(what)
 
     def _misunderstood(self, what: str) -> EngineError:
         self._give_up()
@@ -322,33 +333,10 @@ def connect(
     return EngineClient(connection, abandon=abandon, last_words=last_words)
 
 
-def _call(on_progress: ProgressCallback, reply: Message) -> BaseException | None:
-    """Report progress; return what the callback raised."""
+def _raised(hear: Callable[[Message], None], reply: Message) -> BaseException | None:
+    """Hand a message to the caller; return what the callback raised."""
     try:
-        on_progress(*(reply.fields[name] for name in ("stage", "done", "total", "unit")))
+        hear(reply)
     except BaseException as error:  # the engine's job must be ended before this may go on
         return error
     return None
-
-
-def _photo(image: bytes | npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.uint8]]:
-    name, array = (
-        ("pixels", image) if isinstance(image, np.ndarray) else ("encoded", np.frombuffer(image, np.uint8))
-    )
-    rule = protocol.ARRAYS["reconstruct"][name]
-    fits = array.dtype == np.uint8 and array.ndim == len(rule.shape)
-    if not fits or not all(
-        low <= n <= high for n, (low, high) in zip(array.shape, rule.shape, strict=True)
-    ):
-        raise EngineError(
-            "bad_image",
-            f"The photo is empty, too large, or of the wrong kind ({array.dtype} {array.shape}).",
-            "Use a JPEG or PNG photo of at most 100 megapixels.",
-        )
-    if array.nbytes > protocol.MAX_ARRAY:
-        raise EngineError(
-            "bad_image",
-            f"The photo is too large: {array.shape[1]} x {array.shape[0]} pixels.",
-            "Scale it down to at most 100 megapixels.",
-        )
-    return {name: array}

@@ -50,7 +50,8 @@ class Reconstruction:
     vertices: (V, 3) float32, Blender frame, metres; feet on z = 0, the bounding box centred on x = y = 0,
     facing -Y. faces: (F, 3) or (F, 4) int32, counter-clockwise seen from outside. colors: (V, 4) uint8 sRGB,
     alpha 255. normals_front, normals_back: (S, S, 3) uint8, (n + 1) / 2, camera space; None without normal
-    networks. info: JSON-able: crop {x, y, side} and box [x0, y0, x1, y1] in source pixels; camera
+    networks. info: JSON-able: crop {x, y, side} and box [x0, y0, x1, y1] in source pixels, and people, the
+    boxes of all who were found, the largest first, [] where the box was the user's; camera
     {metres_per_unit, offset}, a space.Placement; scale {source, statures}; preset, weights, guide, device,
     versions, settings; mesh, what its steps did; asked, how many points; warnings, sentences.
     """
@@ -137,6 +138,7 @@ def reconstruct(
         info={
             "crop": {"x": crop.x, "y": crop.y, "side": crop.side},
             "box": list(found.source_box),
+            "people": [list(box) for box in found.everybody],
             "camera": {"metres_per_unit": placement.metres_per_unit, "offset": list(placement.offset)},
             "scale": {"source": scale.source, "statures": scale.statures},
             "preset": preset.name,

@@ -6,7 +6,8 @@ then one frame of raw little-endian bytes for each array, over `multiprocessing.
 sides check every message against the tables below, the sender before its first byte and the receiver before
 it allocates anything.
 
-A job is one `reconstruct`, any number of `progress`, then exactly one of `done`, `cancelled`, `error`.
+A job is one `reconstruct`, any number of `queued`, `progress` and `preview`, then exactly one of `done`,
+`cancelled`, `error`. docs/protocol.md shows a whole exchange.
 """
 
 from __future__ import annotations
@@ -35,28 +36,63 @@ MAX_HEADER: Final = 1 << 20
 MAX_ARRAY: Final = 1 << 29
 """Bytes of one array, 512 MiB: a photo of 134 megapixels with alpha, or 44 million vertices."""
 
+MAX_DEPTH: Final = 16
+"""Objects and lists within each other in a header; a reconstruction's info has five."""
+
+MAX_WAITING: Final = 16
+"""Jobs that may wait for the running one; the next is answered with the error `busy`."""
+
+CAPABILITIES: Final = ("preview", "queue", "status", "unload")
+"""What this version can do beyond a single job at a time; a peer ignores those that it does not know."""
+
 FIELDS: Final[dict[str, dict[str, type]]] = {
     # Both ways, first on a connection. `details` asks for (and marks) an `about` that needs PyTorch loaded.
     # Every version keeps `type`, `protocol` and `program` in it, so that two versions can always name each
-    # other.
-    "hello": {"protocol": int, "program": str, "details": bool, "about": dict},
+    # other. `capabilities`: strings, see CAPABILITIES.
+    "hello": {"protocol": int, "program": str, "capabilities": list, "details": bool, "about": dict},
     # Client to engine: start a job. The photo is one of the arrays `encoded` (a file's bytes) and `pixels`.
-    "reconstruct": {"settings": dict},
+    # `settings`: see engine/settings.py; others are refused before weights are loaded. `preview`: whether a
+    # coarse mesh is wanted as soon as there is one.
+    "reconstruct": {"settings": dict, "preview": bool},
+    # Engine to client: the request waits; `place` 1 is the next. Sent at each change, and each minute.
+    "queued": {"place": int},
     # Engine to client: how far a stage is; 0 <= done <= total, counted in `unit`.
     "progress": {"stage": str, "done": int, "total": int, "unit": str},
+    # Engine to client, at most once a job: the mesh of the first, coarse grid, in the Blender frame.
+    "preview": {},
     # Engine to client, ends the job: the reconstruction.
     "done": {"info": dict},
     # Engine to client, ends the job: it was cancelled.
     "cancelled": {},
-    # Engine to client, ends the job (or answers a hello that cannot be served).
+    # Engine to client, ends the job (or answers another request that cannot be served).
     "error": {"code": str, "text": str, "hint": str},
-    # Client to engine: end the running job soon. Ignored where none runs, for it may have ended meanwhile.
+    # Client to engine: end the running or waiting job. Ignored where there is none: it may just have ended.
     "cancel": {},
+    # Client to engine, also in the middle of a job: how are you? Answered with `state`.
+    "status": {},
+    # Client to engine: free weights and GPU memory once the jobs before it are done. Answered with `state`.
+    "unload": {},
+    # Engine to client. `device` that "auto" means, "" until PyTorch is loaded; `resident` main memory of the
+    # process and `device_memory` that it holds of the GPU, bytes; `weights` that are loaded: a list of
+    # {preset, sha256, device}; whether a job runs, how many requests wait, how many clients are connected.
+    "state": {
+        "device": str,
+        "resident": int,
+        "device_memory": int,
+        "weights": list,
+        "running": bool,
+        "waiting": int,
+        "clients": int,
+    },
     # Client to engine: exit.
     "shutdown": {},
 }
 
+INTERIM: Final = frozenset({"queued", "progress", "preview"})
+"""What may come before a request's answer."""
+
 TERMINAL: Final = frozenset({"done", "cancelled", "error"})
+"""What ends a job."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +114,11 @@ ARRAYS: Final[dict[str, dict[str, ArrayRule]]] = {
         "encoded": ArrayRule("uint8", ((1, 1 << 28),), required=False),
         "pixels": ArrayRule("uint8", ((1, 1 << 15), (1, 1 << 15), (3, 4)), required=False),
     },
+    "preview": {
+        "vertices": ArrayRule("float32", ((1, 1 << 18), (3, 3))),
+        "faces": ArrayRule("int32", ((1, 1 << 19), (3, 3))),
+        "colors": ArrayRule("uint8", ((1, 1 << 18), (4, 4))),
+    },
     "done": {
         "vertices": ArrayRule("float32", (_VERTICES, (3, 3))),
         "faces": ArrayRule("int32", ((1, 1 << 25), (3, 4))),
@@ -86,6 +127,9 @@ ARRAYS: Final[dict[str, dict[str, ArrayRule]]] = {
         "normals_back": ArrayRule("uint8", (_SIDE, _SIDE, (3, 3)), required=False),
     },
 }
+
+
+_LOADED: Final = {"preset", "sha256", "device"}
 
 
 class Disconnected(Exception):
@@ -103,9 +147,8 @@ class Message:
 
 def hello(*, details: bool = False, about: dict[str, Any] | None = None) -> Message:
     """This side's greeting."""
-    return Message(
-        "hello", {"protocol": PROTOCOL, "program": VERSION, "details": details, "about": about or {}}
-    )
+    fields = {"protocol": PROTOCOL, "program": VERSION, "capabilities": list(CAPABILITIES)}
+    return Message("hello", {**fields, "details": details, "about": about or {}})
 
 
 def failure(error: EngineError) -> Message:
@@ -132,6 +175,7 @@ def send(connection: Connection, message: Message) -> None:
     Disconnected where the peer is gone. Not to be called by two threads at once.
     """
     _check_fields(message.type, message.fields)
+    _check_depth(message.fields)
     described = []
     buffers = []
     for name, array in message.arrays.items():
@@ -196,12 +240,25 @@ def _receive_frame(connection: Connection, limit: int) -> bytes:
 
 def _decode(data: bytes) -> dict[str, Any]:
     try:
-        header = json.loads(data.decode(), parse_constant=_refuse_constant)
+        header = json.loads(
+            data.decode(), parse_constant=_refuse_constant, object_pairs_hook=_without_second_keys
+        )
     except (ValueError, RecursionError):
         _refuse("a message that is not JSON came")
     if not isinstance(header, dict):
         _refuse("a message that is not a JSON object came")
+    _check_depth(header)
     return header
+
+
+def _check_depth(header: dict[str, Any]) -> None:
+    level: list[Any] = [header]  # the parser itself keeps to some thousand levels
+    for _ in range(MAX_DEPTH):
+        inner = [item.values() if isinstance(item, dict) else item for item in level]
+        level = [value for values in inner for value in values if isinstance(value, (dict, list))]
+        if not level:
+            return
+    _refuse(f"a message of more than {MAX_DEPTH} levels came")
 
 
 def _check_fields(kind: str, fields: dict[str, Any]) -> None:
@@ -217,6 +274,15 @@ def _check_fields(kind: str, fields: dict[str, Any]) -> None:
             _refuse(f"progress {fields!r:.200} is not possible")
     elif kind == "error" and fields["code"] not in CODES:
         _refuse(f"an error of unknown code {fields['code']!r:.60} came")
+    elif kind == "queued" and fields["place"] < 1:
+        _refuse(f"the place {fields['place']!r:.60} in the queue is not possible")
+    elif kind == "hello" and not all(isinstance(name, str) for name in fields["capabilities"]):
+        _refuse("a hello with capabilities that are no names came")
+    elif kind == "state":
+        if min(fields[name] for name in ("resident", "device_memory", "waiting", "clients")) < 0:
+            _refuse(f"the state {fields!r:.200} is not possible")
+        if not all(isinstance(item, dict) and item.keys() == _LOADED for item in fields["weights"]):
+            _refuse("a state with weights that are badly described came")
 
 
 def _check_arrays(kind: str, described: Any) -> list[tuple[str, np.dtype[Any], tuple[int, ...]]]:
@@ -253,6 +319,13 @@ def _check_arrays(kind: str, described: Any) -> list[tuple[str, np.dtype[Any], t
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+def _without_second_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key comes twice")
+    return found
 
 
 def _refuse(what: str) -> NoReturn:

@@ -12,7 +12,9 @@ import pytest
 from engine.process import FOLDER_PREFIX, EngineProcess
 
 ROOT = Path(__file__).resolve().parents[2]
-LINK = ("__init__", "errors", "version", "protocol", "client", "process", "server")
+LINK = (
+    "__init__", "errors", "version", "protocol", "payload", "client", "process", "logs", "spawn", "server",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")

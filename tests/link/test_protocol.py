@@ -18,17 +18,33 @@ MESH = {
     "faces": np.array([[0, 1, 2], [1, 2, 3]], np.int32),
     "colors": np.full((4, 4), 200, np.uint8),
 }
+PLAIN = {"settings": {}, "preview": False}
+HEIGHT = {"settings": {"height": 1.8}, "preview": True}
+STATE = {
+    "device": "cpu",
+    "resident": 1 << 33,
+    "device_memory": 0,
+    "weights": [{"preset": "compact", "sha256": "0" * 64, "device": "cpu"}],
+    "running": True,
+    "waiting": 2,
+    "clients": 3,
+}
 EXAMPLES = [
     protocol.hello(),
     protocol.hello(details=True, about={"device": "cpu"}),
-    Message("reconstruct", {"settings": {"height": 1.8}}, {"encoded": np.frombuffer(b"JPEG", np.uint8)}),
-    Message("reconstruct", {"settings": {}}, {"pixels": np.zeros((5, 7, 4), np.uint8)}),
+    Message("reconstruct", HEIGHT, {"encoded": np.frombuffer(b"JPEG", np.uint8)}),
+    Message("reconstruct", PLAIN, {"pixels": np.zeros((5, 7, 4), np.uint8)}),
+    Message("queued", {"place": 3}),
     Message("progress", {"stage": "surface", "done": 3, "total": 9, "unit": "points"}),
+    Message("preview", {}, MESH),
     Message("done", {"info": {"crop": {"x": 1.5, "side": 9}, "warnings": ["a", "ü"]}}, MESH),
     Message("done", {"info": {}}, {**MESH, "normals_front": np.ones((6, 6, 3), np.uint8)}),
     Message("cancelled"),
     protocol.failure(EngineError("no_person", "Nobody.", "Look.")),
     Message("cancel"),
+    Message("status"),
+    Message("unload"),
+    Message("state", STATE),
     Message("shutdown"),
 ]
 
@@ -77,7 +93,7 @@ def test_every_message_has_an_example():
 def test_arrays_of_any_layout_arrive(ends):
     here, there = ends
     turned = np.arange(24, dtype=np.uint8).reshape(4, 2, 3).transpose(1, 0, 2)[:, ::-1]
-    protocol.send(here, Message("reconstruct", {"settings": {}}, {"pixels": turned}))
+    protocol.send(here, Message("reconstruct", PLAIN, {"pixels": turned}))
     np.testing.assert_array_equal(protocol.receive(there).arrays["pixels"], turned)
 
 
@@ -104,21 +120,31 @@ def test_arrays_of_any_layout_arrive(ends):
         {"type": "progress", "stage": "surface", "done": True, "total": 1, "unit": "p", "arrays": []},
         {"type": "progress", "stage": "lunch", "done": 0, "total": 1, "unit": "p", "arrays": []},
         {"type": "error", "code": "odd", "text": "t", "hint": "h", "arrays": []},
-        {"type": "reconstruct", "settings": {}, "arrays": []},
-        {"type": "reconstruct", "settings": {}, "arrays": [described("pixels", "uint8", 4, 4, 5)]},
-        {"type": "reconstruct", "settings": {}, "arrays": [described("pixels", "float64", 4, 4, 3)]},
-        {"type": "reconstruct", "settings": {}, "arrays": [described("pixels", "uint8", 4, 4)]},
-        {"type": "reconstruct", "settings": {}, "arrays": [described("pixels", "uint8", 4, 4.0, 3)]},
+        {"type": "queued", "place": 0, "arrays": []},
+        {"type": "queued", "place": -(10**4000), "arrays": []},
+        {"type": "reconstruct", "settings": {}, "arrays": [described("encoded", "uint8", 8)]},
+        {"type": "state", **STATE, "waiting": -1, "arrays": []},
+        {"type": "state", **STATE, "weights": [{"preset": "compact"}], "arrays": []},
+        {"type": "state", **STATE, "weights": ["compact"], "arrays": []},
+        {"type": "hello", **protocol.hello().fields, "capabilities": [1], "arrays": []},
+        {"type": "preview", "arrays": [described("vertices", "float32", 1 << 20, 3)]},
+        b'{"type": "cancel", "type": "shutdown", "arrays": []}',
+        b'{"type": "cancel", "arrays": [], "a": ' + b"[" * 17 + b"]" * 17 + b"}",
+        {"type": "reconstruct", **PLAIN, "arrays": []},
+        {"type": "reconstruct", **PLAIN, "arrays": [described("pixels", "uint8", 4, 4, 5)]},
+        {"type": "reconstruct", **PLAIN, "arrays": [described("pixels", "float64", 4, 4, 3)]},
+        {"type": "reconstruct", **PLAIN, "arrays": [described("pixels", "uint8", 4, 4)]},
+        {"type": "reconstruct", **PLAIN, "arrays": [described("pixels", "uint8", 4, 4.0, 3)]},
         {
             "type": "reconstruct",
-            "settings": {},
+            **PLAIN,
             "arrays": [described("pixels", "uint8", 1 << 15, 1 << 15, 4)],
         },
-        {"type": "reconstruct", "settings": {}, "arrays": [described("encoded", "uint8", 0)]},
-        {"type": "reconstruct", "settings": {}, "arrays": [described("encoded", "uint8", -8)]},
-        {"type": "reconstruct", "settings": {}, "arrays": ["encoded"]},
-        {"type": "reconstruct", "settings": {}, "arrays": [{"name": "encoded"}]},
-        {"type": "reconstruct", "settings": {}, "arrays": [described(["encoded"], "uint8", 8)]},
+        {"type": "reconstruct", **PLAIN, "arrays": [described("encoded", "uint8", 0)]},
+        {"type": "reconstruct", **PLAIN, "arrays": [described("encoded", "uint8", -8)]},
+        {"type": "reconstruct", **PLAIN, "arrays": ["encoded"]},
+        {"type": "reconstruct", **PLAIN, "arrays": [{"name": "encoded"}]},
+        {"type": "reconstruct", **PLAIN, "arrays": [described(["encoded"], "uint8", 8)]},
         {"type": "done", "info": {}, "arrays": [described("vertices", "float32", 1 << 50, 3)]},
         {"type": "done", "info": {}, "arrays": [described("vertices", "object", 1, 3)]},
         {"type": "done", "info": {}, "arrays": [described("vertices", "float32", 1, 3)] * 2},
@@ -145,7 +171,7 @@ def refused_while_sending(ends, size):
 
 @pytest.mark.parametrize("size, reason", [(3, "3 bytes instead of 4"), (5, "allowed 4 bytes")])
 def test_an_array_of_another_size_than_announced_is_refused(ends, size, reason):
-    header = {"type": "reconstruct", "settings": {}, "arrays": [described("encoded", "uint8", 4)]}
+    header = {"type": "reconstruct", **PLAIN, "arrays": [described("encoded", "uint8", 4)]}
     assert reason in refused(ends, header, bytes(size))
 
 

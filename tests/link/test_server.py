@@ -24,7 +24,7 @@ class Served:
     def __init__(self, package_folder, folder, behaviour):
         key = bytes(range(32))
         self.address = str(folder / "socket")
-        command = ["-m", "engine", "serve", "--address", self.address, "--idle-seconds", "600"]
+        command = ["-m", "engine", "serve", "--address", self.address, "--idle", "600", "--log", "none"]
         self.process = subprocess.Popen(
             [sys.executable, *command],
             cwd=package_folder,
@@ -75,6 +75,11 @@ def run(client, on_progress=lambda *progress: None, cancelled=lambda: False, **s
     return client.reconstruct(b"photo", settings, on_progress, cancelled)
 
 
+def request(**settings):
+    fields = {"settings": settings, "preview": False}
+    return protocol.Message("reconstruct", fields, {"encoded": np.zeros(9, np.uint8)})
+
+
 def until_disconnected(raw):
     while True:
         try:
@@ -109,9 +114,8 @@ def test_a_second_client_is_told_that_the_engine_is_busy_and_served_later(serve)
 
 def test_a_request_in_the_middle_of_a_job_is_turned_away_but_the_job_ends_once(serve):
     raw = serve("slow").connect()._connection
-    request = protocol.Message("reconstruct", {"settings": {}}, {"encoded": np.zeros(9, np.uint8)})
-    protocol.send(raw, request)
-    protocol.send(raw, request)
+    protocol.send(raw, request())
+    protocol.send(raw, request())
     heard = list(until_disconnected(raw))
     endings = [message.type for message in heard if message.type in protocol.TERMINAL]
     assert endings == ["cancelled"]
@@ -136,7 +140,7 @@ def test_the_server_turns_a_babbling_client_away_and_keeps_the_other(serve, fram
 
 def test_the_server_names_both_versions_to_a_client_of_another_one(serve, monkeypatch):
     served = serve()
-    future = protocol.Message("hello", {"protocol": 7, "program": "9.1.0", "details": False, "about": {}})
+    future = protocol.Message("hello", {**protocol.hello().fields, "protocol": 7, "program": "9.1.0"})
     monkeypatch.setattr(protocol, "hello", lambda: future)
     with pytest.raises(EngineError) as caught:
         served.connect()
@@ -165,8 +169,7 @@ def test_the_engine_exits_when_its_only_connection_goes(serve, private, job):
 
 
 def begin_and_abandon(client):
-    photo = np.zeros(5, np.uint8)
-    protocol.send(client._connection, protocol.Message("reconstruct", {"settings": {}}, {"encoded": photo}))
+    protocol.send(client._connection, request())
     assert protocol.receive(client._connection).type == "progress"
 
 
@@ -207,7 +210,7 @@ def test_the_engine_refuses_an_open_folder_and_a_bad_key(package_folder, tmp_pat
         environment[KEY_VARIABLE] = key
     address = str(folder / "socket")
     done = subprocess.run(
-        [sys.executable, "-m", "engine", "serve", "--address", address, "--idle-seconds", "1"],
+        [sys.executable, "-m", "engine", "serve", "--address", address, "--idle", "1", "--log", "none"],
         cwd=package_folder,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the messages of a job carry: the photo to the engine, meshes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import protocol
+from .errors import EngineError
+from .protocol import Message
+
+
+@dataclass(frozen=True)
+class Result:
+    """A reconstruction as it came from the engine.
+
+    vertices (V,3) float32, Blender frame (x right, y away from the viewer, z up), metres, feet on z = 0;
+    faces (F,3|4) int32, counter-clockwise seen from outside, each in [0, V); colors (V,4) uint8 sRGB, alpha
+    255; normals_front, normals_back (S,S,3) uint8, (n + 1) / 2, or None where the preset has no normal
+    networks; info: what made it (crop, preset, settings, versions, warnings).
+    """
+
+    vertices: npt.NDArray[np.float32]
+    faces: npt.NDArray[np.int32]
+    colors: npt.NDArray[np.uint8]
+    normals_front: npt.NDArray[np.uint8] | None
+    normals_back: npt.NDArray[np.uint8] | None
+    info: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The coarse mesh of a job that still runs: vertices (V,3) float32, faces (F,3) int32 and colors (V,4)
+    uint8 as in Result.
+    """
+
+    vertices: npt.NDArray[np.float32]
+    faces: npt.NDArray[np.int32]
+    colors: npt.NDArray[np.uint8]
+
+
+def photo(image: bytes | npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.uint8]]:
+    """The arrays of a `reconstruct`: an image file's bytes, or (H,W,3|4) uint8 pixels.
+
+    Raises EngineError("bad_image") for what the protocol does not carry.
+    """
+    name, array = (
+        ("pixels", image) if isinstance(image, np.ndarray) else ("encoded", np.frombuffer(image, np.uint8))
+    )
+    rule = protocol.ARRAYS["reconstruct"][name]
+    fits = array.dtype == np.uint8 and array.ndim == len(rule.shape)
+    if not fits or not all(
+        low <= n <= high for n, (low, high) in zip(array.shape, rule.shape, strict=True)
+    ):
+        raise EngineError(
+            "bad_image",
+            f"The photo is empty, too large, or of the wrong kind ({array.dtype} {array.shape}).",
+            "Use a JPEG or PNG photo of at most 100 megapixels.",
+        )
+    if array.nbytes > protocol.MAX_ARRAY:
+        raise EngineError(
+            "bad_image",
+            f"The photo is too large: {array.shape[1]} x {array.shape[0]} pixels.",
+            "Scale it down to at most 100 megapixels.",
+        )
+    return {name: array}
+
+
+def fault(message: Message) -> str:
+    """What is wrong with the mesh of a `preview` or a `done`, "" where nothing is.
+
+    Blender reads meshes without bounds checks: a wrong index would crash it.
+    """
+    vertices, faces, colors = (message.arrays[name] for name in ("vertices", "faces", "colors"))
+    if faces.min() < 0 or faces.max() >= len(vertices) or len(colors) != len(vertices):
+        return "the mesh's faces or colours do not fit its vertices"
+    if not np.isfinite(vertices).all():
+        return "the mesh has a vertex that is not finite"
+    return ""
+
+
+def preview(message: Message) -> Preview:
+    """The mesh of a `preview` without fault."""
+    return Preview(**message.arrays)
+
+
+def result(done: Message) -> Result:
+    """The reconstruction of a `done` without fault."""
+    arrays = done.arrays
+    return Result(
+        arrays["vertices"],
+        arrays["faces"],
+        arrays["colors"],
+        arrays.get("normals_front"),
+        arrays.get("normals_back"),
+        done.fields["info"],
+    )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from ..findings import Finding
-from . import machine, packages, service, stored
+from . import machine, packages, reach, stored
 from .packages import Probe
 
 CHECKS: Final[dict[str, Callable[[Probe], Finding]]] = {
@@ -18,8 +18,8 @@ CHECKS: Final[dict[str, Callable[[Probe], Finding]]] = {
     "memory": machine.memory,
     "disk": lambda probe: machine.disk(),
     "weights": lambda probe: stored.weights(),
-    "run folder": lambda probe: service.run_folder(),
-    "engine": lambda probe: service.round_trip(),
+    "run folder": lambda probe: reach.run_folder(),
+    "engine": lambda probe: reach.round_trip(),
 }
 """The name of each finding -> what finds it."""
 

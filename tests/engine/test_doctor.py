@@ -18,7 +18,7 @@ import pytest
 from engine import spawn
 from engine.cli import main
 from engine.findings import STATES, Finding, examine
-from engine.health import CHECKS, examine_here, machine, packages, probe, service, stored
+from engine.health import CHECKS, examine_here, machine, packages, probe, reach, stored
 from engine.health.packages import MODULES, Probe
 from engine.weights import registry
 
@@ -299,7 +299,7 @@ def test_a_run_folder_without_permission_is_told(run_folder):
         run_folder.parent.chmod(0o755)
         os.seteuid(65534)
     try:
-        judged = service.run_folder()
+        judged = reach.run_folder()
     finally:
         os.seteuid(others)
     assert judged.state == "problem"
@@ -308,17 +308,17 @@ def test_a_run_folder_without_permission_is_told(run_folder):
 
 
 def test_a_run_folder_that_is_open_to_others_or_gone_is_told(run_folder, monkeypatch):
-    assert service.run_folder().state == "ok"
+    assert reach.run_folder().state == "ok"
     assert not list(run_folder.iterdir())
     with monkeypatch.context() as patched:  # a file system that knows no modes, as on a USB stick
-        patched.setattr(service.os, "stat", lambda path: os.stat_result((0o777,) + 9 * (0,)))
-        assert "Others could open" in service.run_folder().text
+        patched.setattr(reach.os, "stat", lambda path: os.stat_result((0o777,) + 9 * (0,)))
+        assert "Others could open" in reach.run_folder().text
     run_folder.rmdir()
-    assert service.run_folder().state == "problem"
+    assert reach.run_folder().state == "problem"
 
 
 def test_an_engine_that_does_not_start_is_told_with_its_last_line(bare):
-    judged = service.round_trip(bare[0])
+    judged = reach.round_trip(bare[0])
     assert judged.state == "problem"
     assert "NumPy is missing" in judged.text
 

@@ -57,6 +57,8 @@ class EngineClient:
         self._closing = False
         self.usable = True
         """False once the connection is closed or no longer to be trusted."""
+        self.forced = False
+        """Whether the engine was killed because it did not end a cancelled job: no failure of its own."""
 
     def hello(self) -> dict[str, Any]:
         """What the engine is: protocol, program, python, torch, device, and the card of the default
@@ -149,6 +151,7 @@ class EngineClient:
                 stopped = stopped or now
                 told = self._say(Message("cancel"), 0.0)
             if stop is not None and now - stopped > self._force_seconds:
+                self.forced = True
                 self._give_up()
                 raise stop
             if now - heard > self._silence_seconds:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import bpy
 
+from .engine import logs
 from .engine.errors import EngineError
 from .environment import Setup, is_complete, is_current, python_of
 
@@ -37,7 +38,7 @@ def user_folder() -> Path:
 
 
 def log_path() -> Path:
-    return user_folder() / "engine.log"
+    return logs.log_path(user_folder())
 
 
 def requirements_path() -> Path:

@@ -13,7 +13,8 @@ SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 
 BLENDER = {"bpy", "bpy_extras", "bmesh", "mathutils", "gpu", "blf", "addon_utils", "bl_ext", "bl_ui"}
 ENGINES = {"torch", "skimage", "cv2", "scipy", "trimesh", "fast_simplification", "safetensors"}
-LINK = {"protocol", "payload", "client", "process", "errors", "version"}  # of engine/, which Blender imports
+# modules of engine/ that Blender imports too
+LINK = {"protocol", "payload", "client", "process", "logs", "spawn", "errors", "version"}
 MOST_LINES = 400
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import Cancelled, EngineError
+from ..parts import load_part
 from ..weights.registry import REGISTRY, Entry, find_weights
-from ..worker import load_part
 from .progress import shown_progress
 
 if TYPE_CHECKING:

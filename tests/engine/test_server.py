@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine import worker
+from engine import parts
 from engine.client import EngineClient, Result
 from engine.errors import STAGES, Cancelled, EngineError
 from engine.process import EngineProcess
@@ -169,14 +169,14 @@ def test_a_python_without_pytorch_is_explained(engine, tmp_path):
     with pytest.raises(EngineError) as caught:
         bare.ensure()
     assert caught.value.code == "engine_start"
-    assert "numpy" in caught.value.text
+    assert "NumPy is missing" in caught.value.text
     assert not bare.alive
 
 
 def test_missing_pytorch_alone_is_explained(monkeypatch):
-    monkeypatch.setattr(worker.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(parts.importlib.util, "find_spec", lambda name: None if name == "torch" else name)
     with pytest.raises(EngineError, match="PyTorch is missing") as caught:
-        worker.check_installed()
+        parts.check_installed()
     assert caught.value.code == "engine_start"
 
 

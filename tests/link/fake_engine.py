@@ -163,12 +163,17 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("command", choices=["serve"])
     parser.add_argument("--address", required=True)
-    parser.add_argument("--idle-seconds", type=float, required=True)
+    parser.add_argument("--idle", type=float, required=True)
+    parser.add_argument("--log", required=True)
     arguments = parser.parse_args()
     behaviour = os.environ.get("FAKE_ENGINE", "good")
+    if behaviour == "slow start":
+        print("It is still loading.", file=sys.stderr)
+        time.sleep(1.5)
+        behaviour = "good"
     honest = ("good", "broken torch", "crash", "killed", "stall", "error", "defect", "no memory", "slow")
     if behaviour in (*honest, "children", "gpu memory", "unsendable", "wild faces", "normals"):
-        serve(arguments.address, FakeWork(behaviour), idle_seconds=arguments.idle_seconds)
+        serve(arguments.address, FakeWork(behaviour), idle_seconds=arguments.idle)
     misbehave(behaviour, arguments.address)
 
 

@@ -24,7 +24,7 @@ class Served:
     def __init__(self, package_folder, folder, behaviour):
         key = bytes(range(32))
         self.address = str(folder / "socket")
-        command = ["-m", "engine", "serve", "--address", self.address, "--idle-seconds", "600"]
+        command = ["-m", "engine", "serve", "--address", self.address, "--idle", "600", "--log", "none"]
         self.process = subprocess.Popen(
             [sys.executable, *command],
             cwd=package_folder,
@@ -210,7 +210,7 @@ def test_the_engine_refuses_an_open_folder_and_a_bad_key(package_folder, tmp_pat
         environment[KEY_VARIABLE] = key
     address = str(folder / "socket")
     done = subprocess.run(
-        [sys.executable, "-m", "engine", "serve", "--address", address, "--idle-seconds", "1"],
+        [sys.executable, "-m", "engine", "serve", "--address", address, "--idle", "1", "--log", "none"],
         cwd=package_folder,
         env=environment,
         stdin=subprocess.DEVNULL,

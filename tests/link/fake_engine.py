@@ -71,7 +71,7 @@ class FakeWork:
             threading.Event().wait()  # deaf to a cancel
         if self.behaviour == "error":
             raise EngineError("no_person", "Nobody is in this photo.", "Draw a box around the person.")
-        if self.behaviour == "defect":
+        if self.behaviour == "defect" or settings.get("defect"):
             raise ZeroDivisionError("a bug")
         if self.behaviour == "no memory":
             raise MemoryError

@@ -25,7 +25,8 @@ class ServedEngine:
     def __init__(self, package_folder: Path, folder: Path, behaviour: str = "good") -> None:
         self.address = str(folder / "socket")
         self._log = folder / "log"
-        command = ["-m", "engine", "serve", "--address", self.address, "--idle", "600", "--log", str(self._log)]
+        command = ["-m", "engine", "serve", "--address", self.address, "--idle", "600"]
+        command += ["--log", str(self._log)]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, *command],

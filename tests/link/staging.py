@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LINK = ("__init__", "errors", "version", "protocol", "payload", "client", "process", "logs", "spawn", "server")
+LINK = "__init__ errors version protocol payload client process logs spawn server".split()
 
 
 def stage_link(folder: Path) -> Path:

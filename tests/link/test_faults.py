@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from engine import process, protocol
 from engine.errors import EngineError
 from engine.process import FOLDER_PREFIX
 from engine.protocol import Message
+from tests.link.disks import fill, small_disk
 from tests.link.processes import PATIENCE, process_of, wait_until
 from tests.link.served import ServedEngine, ending, job, served_engine
 
@@ -102,11 +104,20 @@ def test_a_run_folder_that_cannot_be_made_is_explained(make_engine, tmp_path, mo
     assert caught.value.hint
 
 
-def test_a_log_on_a_full_disk_keeps_no_job_from_being_done(make_engine):
-    engine = make_engine(log=Path("/dev/full"))
-    client = engine.ensure()
-    assert job(client) == 1
-    assert job(client) == 2
+def test_a_log_on_a_full_disk_keeps_no_job_from_being_done(make_engine, tmp_path):
+    (tmp_path / "disk").mkdir()
+    with small_disk(tmp_path / "disk", 1 << 20) as disk:
+        fill(disk)
+        engine = make_engine(log=disk / "engine.log")
+        client = engine.ensure()
+        assert job(client) == 1
+        for _ in range(2):
+            with pytest.raises(EngineError) as caught:
+                job(client, defect=True)  # which is printed in full
+            assert caught.value.code == "internal"
+        assert job(client) == 4
+        assert (disk / "engine.log").stat().st_size == 0
+        engine.stop()
 
 
 HALVES = {
@@ -190,6 +201,7 @@ def test_fifty_clients_at_once_are_all_greeted_and_all_served(engine):
 SLEEPER = """
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from engine.process import EngineProcess
 engine = EngineProcess(sys.executable, Path(sys.argv[1]), log=Path(sys.argv[2]))
 client = engine.ensure()
@@ -221,6 +233,22 @@ def test_a_machine_that_sleeps_loses_no_job(package_folder, socket_root, tmp_pat
         parent.kill()
         parent.wait()
         parent.stdout.close()
+
+
+def test_a_jump_of_the_clock_is_not_taken_for_silence(make_engine, monkeypatch):
+    """What a Windows machine shows that slept for an hour."""
+    client = make_engine().ensure()
+    clock, slept = time.monotonic, []
+    monkeypatch.setattr("engine.client.time", SimpleNamespace(monotonic=lambda: clock() + 3600 * len(slept)))
+
+    def sleep(stage, done, total, unit):
+        if done in (5, 25, 45):
+            slept.append(done)
+
+    assert client._silence_seconds < 3600
+    result = client.reconstruct(b"photo", {"steps": 60}, sleep, lambda: False)
+    assert len(result.vertices) == 4
+    assert slept
 
 
 def test_an_engine_that_stands_still_for_less_than_the_silence_that_is_borne_loses_no_job(make_engine):

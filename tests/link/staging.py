@@ -5,14 +5,15 @@ import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LINK = "__init__ errors version protocol payload client process logs spawn server".split()
+MODULES = ("__init__", "errors", "version", "protocol", "payload", "client", "process", "logs", "spawn")
+SERVER = ("server",)
 
 
 def stage_link(folder: Path) -> Path:
     """Make engine/ in a folder, as an installed extension has it; return the folder."""
     shutil.copy(ROOT / "blender_manifest.toml", folder)
     (folder / "engine").mkdir()
-    for name in LINK:
+    for name in MODULES + SERVER:
         shutil.copy(ROOT / "engine" / f"{name}.py", folder / "engine")
     shutil.copy(Path(__file__).with_name("fake_engine.py"), folder / "engine" / "__main__.py")
     return folder

@@ -13,9 +13,9 @@ SEARCH_PATH: Final = "LD_LIBRARY_PATH"
 """Where Linux looks for libraries before it looks where a program says its own are."""
 
 
-def command(python: str, *arguments: str) -> list[str]:
-    """`python -m engine ARGUMENTS`: without the user's own packages, with UTF-8 for all that is printed."""
-    return [python, "-E", "-s", "-u", "-X", "utf8", "-m", "engine", *arguments]
+def command(python: str, *arguments: str, module: str = "engine") -> list[str]:
+    """`python -m MODULE ARGUMENTS`: without the user's own packages, with UTF-8 for all that is printed."""
+    return [python, "-E", "-s", "-u", "-X", "utf8", "-m", module, *arguments]
 
 
 def options() -> dict[str, Any]:

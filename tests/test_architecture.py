@@ -14,7 +14,7 @@ SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 BLENDER = {"bpy", "bpy_extras", "bmesh", "mathutils", "gpu", "blf", "addon_utils", "bl_ext", "bl_ui"}
 ENGINES = {"torch", "skimage", "cv2", "scipy", "trimesh", "fast_simplification", "safetensors"}
 # modules of engine/ that Blender imports too
-LINK = {"protocol", "payload", "client", "process", "logs", "spawn", "errors", "version"}
+LINK = {"protocol", "payload", "client", "process", "logs", "spawn", "findings", "errors", "version"}
 MOST_LINES = 400
 
 

@@ -11,7 +11,7 @@ from typing import Final, NoReturn
 from ..errors import Cancelled, EngineError
 from ..parts import check_installed
 from ..version import VERSION
-from . import reconstruct, serve, weights
+from . import doctor, reconstruct, serve, weights
 
 EXIT_ERROR: Final = 1
 EXIT_USAGE: Final = 2
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     chosen = _parser().parse_args(arguments)
     try:
-        check_installed()
+        chosen.check()
         code: int = chosen.run(chosen)
         return code
     except (Cancelled, KeyboardInterrupt):
@@ -50,8 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m engine", description="Turn a photo of a person into a coloured mesh.")
     parser.add_argument("--version", action="version", version=VERSION)
+    parser.set_defaults(check=check_installed)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     reconstruct.add_command(commands)
     weights.add_commands(commands)
+    doctor.add_command(commands)
     serve.add_command(commands)
     return parser

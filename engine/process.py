@@ -146,7 +146,8 @@ class EngineProcess:
                 f"The engine's files are missing from {self.package_folder}.",
                 "Install the add-on again.",
             )
-        serve = ["serve", "--address", address, "--idle", str(self.idle_seconds), "--log", str(self.log)]
+        serve = ["serve", "--address", address, "--idle", str(self.idle_seconds)]
+        serve += ["--log", str(self.log.absolute())]
         try:
             self.log.parent.mkdir(parents=True, exist_ok=True)
             logs.remove_old(self.log.parent)

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import time
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 LOG_BYTES: Final = 1 << 20
 """A longer log becomes its own predecessor, engine-PID.log.1."""
@@ -84,3 +88,17 @@ def rotate(log: Path, descriptor: int) -> None:
         pass  # a full disk needs the room more than anybody needs the predecessor
     os.ftruncate(descriptor, 0)
     os.lseek(descriptor, 0, os.SEEK_SET)  # an inherited handle of Windows writes where it stands
+
+
+def forgiving(descriptor: int) -> TextIO:
+    """A stream to a log that drops what a full disk does not take: the log is help, not a condition."""
+    raw = _Forgiving(descriptor, "w", closefd=False)
+    return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", write_through=True)
+
+
+class _Forgiving(io.FileIO):
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes

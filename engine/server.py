@@ -20,7 +20,7 @@ from typing import Any, Final, NoReturn, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from . import protocol
+from . import logs, protocol
 from .errors import Cancelled, EngineError, ProgressCallback
 from .process import FOLDER_PREFIX, START_SECONDS
 from .protocol import KEY_VARIABLE, Disconnected, Message
@@ -307,6 +307,8 @@ def serve(address: str, work: Work, *, idle_seconds: float) -> NoReturn:
         raise EngineError(
             "engine_start", f"{address} cannot be listened on: {error}.", "Choose another."
         ) from error
+    # A full disk would end whichever thread prints.
+    sys.stderr = logs.forgiving(sys.stderr.fileno())
     server = Server(listener, key, work, idle_seconds=idle_seconds)
     threading.Thread(target=_watch_parent, args=(server,), name="parent watch", daemon=True).start()
     print(

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A staged engine/ with the fake engine in it, as an installed extension has it."""
 
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -10,23 +9,13 @@ from pathlib import Path
 import pytest
 
 from engine.process import FOLDER_PREFIX, EngineProcess
-
-ROOT = Path(__file__).resolve().parents[2]
-LINK = (
-    "__init__", "errors", "version", "protocol", "payload", "client", "process", "logs", "spawn", "server",
-)  # fmt: skip
+from tests.link.staging import stage_link
 
 
 @pytest.fixture(scope="session")
 def package_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that holds engine/: the real link, and the fake engine as its program."""
-    folder = tmp_path_factory.mktemp("extension")
-    shutil.copy(ROOT / "blender_manifest.toml", folder)
-    (folder / "engine").mkdir()
-    for name in LINK:
-        shutil.copy(ROOT / "engine" / f"{name}.py", folder / "engine")
-    shutil.copy(Path(__file__).with_name("fake_engine.py"), folder / "engine" / "__main__.py")
-    return folder
+    return stage_link(tmp_path_factory.mktemp("extension"))
 
 
 @pytest.fixture

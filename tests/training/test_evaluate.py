@@ -4,7 +4,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -22,15 +22,20 @@ from engine.weights.presets import Level
 from tests.tiny import TINY
 from tests.training.shapes import figure, sphere
 from tests.training.test_scans import write_obj
+from training import evaluate as evaluate_module
 from training.cli import evaluate as command
 from training.cli.main import main
-from training.evaluate import Outcome, Score, evaluate, load_entries, predicted_mesh
+from training.evaluate import Measuring, evaluate, predicted_mesh
 from training.evaluation import cases as module
-from training.evaluation import error_maps, metrics
-from training.evaluation.cases import Case, photographs
+from training.evaluation import error_maps, measured, metrics, renderings
+from training.evaluation.cases import Case, People, photographs
+from training.evaluation.entries import load_entries
 from training.evaluation.error_maps import GAP, LARGEST, LEGEND, ErrorMaps, chosen_ranks, error_map, ramp
-from training.evaluation.metrics import Mesh, MeshMetrics, compare, one_part
-from training.evaluation.report import About, read_report, table, write_report
+from training.evaluation.meshes import Mesh, one_part, outer_surface
+from training.evaluation.metrics import MeshMetrics, compare
+from training.evaluation.outcomes import Outcome, Score
+from training.evaluation.report import About, read_report, write_report
+from training.evaluation.tables import spread_table, table, target_table, trait_table
 from training.scans.folder import TEST_FROM, scan_seed
 
 
@@ -38,7 +43,16 @@ def case() -> Case:
     person = figure()
     middle = torch.tensor([0.0, 0.8, 0.0])
     picture = np.full((200, 200, 3), 90, np.uint8)
-    return Case("figure", picture, Mesh(person.vertices - middle, person.faces, person.part), 2.4, 1.63)
+    true = Mesh(person.vertices - middle, person.faces, person.part)
+    return Case("figure", picture, true, outer_surface(true), 2.4, 1.63, {"person": "one", "pose": "stand"})
+
+
+def shown(seed: int, cases: list[Case]) -> list[Case]:
+    return cases
+
+
+def people(*cases: Case) -> People:
+    return People("Somebody", {7: "one"}, partial(shown, cases=list(cases)))
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +94,10 @@ def test_a_picture_that_the_engine_refuses_is_counted_not_hidden(tmp_path: Path)
             if ".netN." in name:
                 parameter.zero_()
     save_weights(tmp_path / "blind.safetensors", network, {})
-    [score] = evaluate(load_entries([str(tmp_path / "blind.safetensors")]), [case()], 64, "cpu")
+    [[row]] = evaluate(Measuring((str(tmp_path / "blind.safetensors"),), 64, "cpu"), people(case()))
+    score = Score("blind.safetensors", "", row)
     assert not score.figures
+    assert row[0].traits["pose"] == "stand"
     assert score.failures == Counter(no_person=1)
     assert "| blind.safetensors | 0 | no_person 1 | - |" in table([score])
 
@@ -102,27 +118,35 @@ def test_the_command_makes_no_more_than_it_is_asked_and_explains_what_it_cannot_
 ) -> None:
     asked = []
 
-    def cases(seeds: range, yaws: list[float], noise: bool) -> list[Case]:
+    def nobody(seeds: range, yaws: list[float], noise: bool) -> People:
         asked.append((list(seeds), yaws, noise))
-        return []
+        return People("Nobody", {}, partial(shown, cases=[]))
 
-    monkeypatch.setattr(command, "synthetic_cases", cases)
-    assert main(["evaluate", "compact", "--people", "2", "--yaws", "0,90", "--noise"]) == 0
+    monkeypatch.setattr(command, "synthetic_people", nobody)
+    assert main(["evaluate", "compact", "--people", "2", "--yaws", "0,90", "--noise", "--targets"]) == 0
     assert asked == [([1_000_000, 1_000_001], [0.0, 90.0], True)]
-    assert "| compact.safetensors | 0 | 0 |" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "| compact.safetensors | 0 | 0 |" in told
+    assert "| Chamfer cm | at most 1.43 | -, missed |" in told
     assert main(["evaluate", "compact", "--yaws", "front"]) == 1
     assert "give them as 0,120,240" in capsys.readouterr().err
+    assert main(["evaluate", "compact", "--resume"]) == 1
+    assert "name it with --json" in capsys.readouterr().err
 
 
 def test_pictures_are_deterministic_and_show_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "make_person", lambda seed: figure())
-    first, again = (next(module.synthetic_cases([7], [30], True, 64)) for _ in range(2))
+    made = module.synthetic_people(range(7, 8), [30], True, 64)
+    first, again = (next(made.photographs(7)) for _ in range(2))
     assert np.array_equal(first.picture, again.picture)
     assert first.picture.shape == (64, 64, 3)
     low, high = first.true.vertices.amin(0), first.true.vertices.amax(0)
     assert float((high - low)[1]) == pytest.approx(1.63, abs=0.01)
     assert float((high + low)[:2].abs().max()) < 1e-5
     assert first.span == pytest.approx(2 * 1.63 / 1.7, rel=0.02)
+    assert not first.cut
+    assert first.traits == {"person": "person 7", "yaw": "30"}
+    assert torch.equal(first.outer.faces, outer_surface(first.true).faces)
 
 
 def test_a_coarse_level_alone_is_a_row_of_the_same_file(tmp_path: Path) -> None:
@@ -178,23 +202,101 @@ def test_presets_without_a_silhouette_are_guided_and_measured(
     files = [str(tmp_path / f"{name}.safetensors") for name in ("single", "both")]
     for name, count in (("SAMPLES", 500), ("VOLUME_SAMPLES", 5000)):
         monkeypatch.setattr(metrics, name, count)
-    scores = evaluate(load_entries([*files, f"{files[1]}:coarse"]), [photograph], 64, "cpu")
-    rows = ["single.safetensors", "both.safetensors", "both.safetensors:coarse"]
-    assert [score.weights for score in scores] == rows
-    for score in scores:
-        assert not score.failures
+    [rows] = evaluate(Measuring((*files, f"{files[1]}:coarse"), 64, "cpu"), people(photograph))
+    assert len(rows) == 3
+    for [outcome] in rows:
+        assert outcome.figures is not None
         # nothing is learnt, but the silhouette that cuts the columns is the guide's
-        assert score.figures[0].silhouette_iou > 0.3
+        assert outcome.figures.silhouette_iou > 0.3
+
+
+def test_several_processes_give_the_same_in_the_same_order(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    save_weights(tmp_path / "w.safetensors", PIFuHD(TINY), {})
+    measuring = Measuring((str(tmp_path / "w.safetensors"),), 64, "cpu")
+    [photograph] = photographs(figure(), "somebody", [0.0], False, 128)
+    some = [replace(photograph, name=f"case {k}", picture=photograph.picture // (k + 1)) for k in range(3)]
+    several = replace(people(*some[:2]), names={7: "one", 3: "two"})
+    alone = list(evaluate(measuring, several))
+    together = list(evaluate(measuring, several, workers=2))
+    assert [[outcome.case for outcome in row] for [row] in together] == [["case 0", "case 1"]] * 2
+    assert repr(together) == repr(alone)
+
+
+def test_an_evaluation_that_was_interrupted_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figures: MeshMetrics, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_weights(tmp_path / "w.safetensors", PIFuHD(TINY), {})
+    path, asked = tmp_path / "f.json", []
+    many = replace(people(), names={k: f"number {k}" for k in range(4)})
+    stop = [2]
+
+    def stand_in(measuring: Measuring, people: People, workers: int) -> Iterable[list[list[Outcome]]]:
+        for seed, name in people.names.items():
+            asked.append(seed)
+            if seed in stop:
+                raise KeyboardInterrupt
+            if seed == 1:
+                people.unusable[name] = "a scan that is open"
+                continue
+            yield [[Outcome(f"case {seed}", figures, 0.1, traits={"person": name})]]
+
+    monkeypatch.setattr(measured, "evaluate", stand_in)
+    measuring = Measuring((str(tmp_path / "w.safetensors"),), 64, "cpu")
+
+    def run(**changes: object) -> list[Score]:
+        some = replace(many, unusable={})
+        known = about(unusable=some.unusable, **changes)
+        return measured.measure(measuring, some, known, path, resume=True, workers=1)
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert [outcome.case for outcome in read_report(path)[1][0].outcomes] == ["case 0"]
+    stop.clear()
+    asked.clear()
+    [score] = run()
+    assert "holds 1 reconstructions of each row: going on" in capsys.readouterr().out
+    # number 1 was passed over before the file was written last, so it is tried again
+    assert asked == [1, 2, 3]
+    assert [outcome.case for outcome in score.outcomes] == ["case 0", "case 2", "case 3"]
+    kept, [again] = read_report(path)
+    assert again == score
+    assert kept.unusable == {"number 1": "a scan that is open"}
+    asked.clear()
+    assert run() == [score]
+    assert asked == []
+    with pytest.raises(ValueError, match="leave --resume out"):
+        run(resolution=128)
 
 
 def about(**changes: object) -> About:
     return replace(About("Somebody", [0.0, 120.0], False, 64, {"b": "not closed"}), **changes)
 
 
+def test_tables_tell_the_spread_the_targets_and_the_poses(figures: MeshMetrics) -> None:
+    outcomes = [
+        Outcome(
+            str(k), replace(figures, chamfer=float(k), components=1 + (k == 0)), 0.0, traits={"pose": pose}
+        )
+        for k, pose in enumerate(["stand"] * 9 + ["sit", "sit"])
+    ]
+    score = Score("w", "", [*outcomes, Outcome("x", failure="no_person", traits={"pose": "sit"})])
+    assert "| Chamfer cm | 5 [1, 9] |" in spread_table([score])
+    targets = target_table([score])
+    assert "| Chamfer cm | at most 1.43 | 5, missed |" in targets
+    assert "| One component % | at least 99 | 90.91, missed |" in targets
+    assert "| Normal | at most 0.107 |" in targets
+    stands, sits = trait_table([score], "pose").splitlines()[2:]
+    assert stands.startswith("| stand | w | 9 | 0 | 4 |")
+    assert sits.startswith("| sit | w | 2 | 1 | 9.5 |")
+
+
 def test_figures_come_back_from_the_file_as_they_went(tmp_path: Path, figures: MeshMetrics) -> None:
     lost = replace(figures, degrees=math.nan)
     scores = [
-        Score("w", "ab", [Outcome("a", figures, 0.1), Outcome("b", failure="no_person")]),
+        Score(
+            "w", "ab", [Outcome("a", figures, 0.1, traits={"yaw": "0"}), Outcome("b", failure="no_person")]
+        ),
         Score("v", "cd", [Outcome("a", lost, 0.2), Outcome("b", figures, 0.1)]),
     ]
     path = tmp_path / "new" / "figures.json"
@@ -208,6 +310,7 @@ def test_figures_come_back_from_the_file_as_they_went(tmp_path: Path, figures: M
     document = json.loads(path.read_text())
     assert list(document) == ["about", "scores"]
     assert list(document["scores"][0]["outcomes"][0]["figures"]) == sorted(asdict(figures))
+    assert document["scores"][0]["outcomes"][0]["traits"] == {"yaw": "0"}
     assert document["scores"][1]["outcomes"][0]["figures"]["degrees"] is None
 
 
@@ -243,12 +346,12 @@ def test_scans_are_evaluated_and_the_unusable_told(
     (tmp_path / "empty").mkdir()
     seen: list[Case] = []
 
-    def stand_in(entries: object, cases: Iterable[Case], *_: object) -> list[Score]:
-        seen.extend(cases)
-        return []
+    def stand_in(measuring: object, photographs: Callable[[int], Iterable[Case]], seed: int) -> list[object]:
+        seen.extend(photographs(seed))
+        return [[]]
 
-    monkeypatch.setattr(command, "evaluate", stand_in)
-    monkeypatch.setattr(command, "scan_cases", partial(module.scan_cases, size=64))
+    monkeypatch.setattr(evaluate_module, "_measured", stand_in)
+    monkeypatch.setattr(command, "scanned_people", partial(module.scanned_people, size=64))
     path = tmp_path / "f.json"
     asked = ["evaluate", "compact", "--scans", str(tmp_path), "--yaws", "0,90", "--json", str(path)]
     assert main(asked) == 0
@@ -285,10 +388,10 @@ def test_the_ramp_has_equal_steps_either_side() -> None:
 def test_too_much_is_red_and_too_little_blue_on_both_surfaces(
     radius: float, red: bool, figures: MeshMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for holder in (metrics, error_maps):
+    for holder in (renderings, error_maps):
         monkeypatch.setattr(holder, "FRAME", 200)
     true, predicted = (one_part(*map(torch.from_numpy, sphere(size, rings=24))) for size in (0.5, radius))
-    picture = error_map("w", replace(case(), true=true), predicted, figures)
+    picture = error_map("w", replace(case(), true=true, outer=true), predicted, figures)
     upper, lower = np.split(picture[:, LEGEND + 2 * GAP :].astype(int), 2)
     coloured = lower[np.ptp(lower, axis=2) > 40]
     assert len(coloured) > 6 * 0.6 * (200 * 0.91 / 2) ** 2 * math.pi
@@ -304,9 +407,11 @@ def test_the_worst_middle_and_best_maps_stay(
     true = case()
     monkeypatch.setattr(error_maps, "error_map", lambda *_: np.full((20, 30, 3), 7, np.uint8))
     maps = ErrorMaps(tmp_path, keep=1)
+    outcomes = []
     for k, chamfer in enumerate([2.0, 5.0, 1.0, 3.0]):
-        maps.add("w: x", replace(true, name=f"case {k}"), true.true, replace(figures, chamfer=chamfer))
-    maps.finish()
+        outcomes.append(Outcome(f"case {k}", replace(figures, chamfer=chamfer), 0.0))
+        maps.draw("w: x", replace(true, name=f"case {k}"), true.true, figures)
+    maps.finish([Score("w: x", "", [*outcomes, Outcome("case 4", failure="no_person")])])
     names = sorted(path.name for path in (tmp_path / "w_ x").iterdir())
     assert names == ["best 1 case 2.png", "middle 1 case 3.png", "worst 1 case 1.png"]
     assert cv2.imread(str(tmp_path / "w_ x" / names[0])).shape == (20, 30, 3)

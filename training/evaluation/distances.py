@@ -13,36 +13,53 @@ Floats = NDArray[np.float64]
 _PAIRS = 1 << 18  # point-triangle pairs at a time: about 150 MB of float64 work
 
 
-def surface_distance(points: NDArray[np.floating[Any]], triangles: NDArray[np.floating[Any]]) -> Floats:
-    """Distance of each point (N, 3) to the nearest of triangles (F, 3 corners, 3), F >= 1: (N,) float64, in
-    their unit, never negative. Triangles without area count as the segments or points they are.
+class Surface:
+    """A surface to which the distances of many points are asked.
 
-    Triangles are cut into pieces whose centres go into a KD-tree; no point of a piece is farther from its
-    centre than r. Where u is the least distance found among the pieces with the k nearest centres, any piece
-    not looked at is at least (k-th centre's distance - r) away; k grows until that is u or more, so the
-    answer is exact.
+    Triangles are cut into pieces whose centres go into a KD-tree, each with the radius that holds the piece.
     """
-    corners: Floats = np.asarray(triangles, np.float64)
-    centres, owner, reach = _pieces(corners)
-    tree = cKDTree(centres)
-    best = np.full(len(points), np.inf)
-    left, count = np.arange(len(points)), min(8, len(centres))
-    while len(left):
-        unproven = []
-        for some in np.array_split(left, -(-len(left) * count // _PAIRS)):
-            far, near = tree.query(points[some], k=np.arange(1, count + 1))
-            pairs = corners[owner[near]].reshape(-1, 3, 3)
-            found = _distance(np.repeat(points[some].astype(np.float64), count, axis=0), pairs)
-            best[some] = found.reshape(-1, count).min(axis=1)
-            unproven.append(some[far[:, -1] - reach < best[some]])
-        if count == len(centres):
-            break
-        left, count = np.concatenate(unproven), min(4 * count, len(centres))
-    return best
+
+    def __init__(self, triangles: NDArray[np.floating[Any]]) -> None:
+        """triangles (F, 3 corners, 3), F >= 1; those without area count as segments or points."""
+        self.corners: Floats = np.asarray(triangles, np.float64)
+        centres, self.owner, self.radius = _pieces(self.corners)
+        self.reach = float(self.radius.max())
+        self.tree = cKDTree(centres)
+
+    def distance(self, points: NDArray[np.floating[Any]]) -> Floats:
+        """Distance of each point (N, 3) to the nearest triangle: (N,) float64, in their unit, never negative.
+
+        A piece at least (its centre's distance - its radius) away cannot come closer than the best found.
+        Where that is so for the k-th nearest centre and the largest radius, no piece that was not looked at
+        can; k grows until then, so the answer is exact.
+        """
+        asked: Floats = np.asarray(points, np.float64)
+        best = np.full(len(asked), np.inf)
+        pieces = len(self.owner)
+        left, count = np.arange(len(asked)), min(8, pieces)
+        while len(left):
+            unproven = []
+            for some in np.array_split(left, -(-len(left) * count // _PAIRS)):
+                far, near = self.tree.query(asked[some], k=np.arange(1, count + 1))
+                self._improve(best, asked, some, near[:, 0])
+                rows, columns = np.nonzero(far - self.radius[near] < best[some, None])
+                self._improve(best, asked, some[rows], near[rows, columns])
+                unproven.append(some[far[:, -1] - self.reach < best[some]])
+            if count == pieces:
+                break
+            left, count = np.concatenate(unproven), min(4 * count, pieces)
+        return best
+
+    def _improve(
+        self, best: Floats, points: Floats, which: NDArray[np.intp], pieces: NDArray[np.intp]
+    ) -> None:
+        """Take the distances of the points `which` (M,) to the triangles of `pieces` (M,) into account."""
+        found = _distance(points[which], self.corners[self.owner[pieces]])
+        np.minimum.at(best, which, found)
 
 
-def _pieces(triangles: Floats) -> tuple[Floats, NDArray[np.intp], float]:
-    """Centres (P, 3) of pieces, the triangle (P,) each is of, and the radius that holds every piece.
+def _pieces(triangles: Floats) -> tuple[Floats, NDArray[np.intp], Floats]:
+    """Centres (P, 3) of pieces, the triangle (P,) each is of, and the radius (P,) that holds each.
 
     Triangles much longer than the mean are halved along their longest edge: one long triangle would
     otherwise make the radius, and with it the search of every point, as large as itself.
@@ -57,7 +74,7 @@ def _pieces(triangles: Floats) -> tuple[Floats, NDArray[np.intp], float]:
         long = np.flatnonzero(radius > limit)
         # thin triangles without end are not worth cutting: the radius that is left stays a valid bound
         if not len(long) or len(pieces) > 4 * len(triangles) + 1000:
-            return centres, owner, float(radius.max())
+            return centres, owner, radius
         cut = pieces[long]
         edge = np.linalg.norm(np.roll(cut, -1, axis=1) - cut, axis=2).argmax(axis=1)
         order = (edge[:, None] + np.arange(3)) % 3

@@ -44,17 +44,12 @@ def add_commands(commands: Commands) -> None:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what is the same for every command that evaluates: on whom, how, and what to write."""
-    parser.add_argument("--people", type=int, default=12)
+    add_made_people(parser)
     parser.add_argument("--yaws", default="0,120,240", help="degrees that each is seen from, 0 the front")
-    parser.add_argument("--seed-from", type=int, default=TEST_SEEDS, help="seed of the first person")
     add_scan_options(parser)
     parser.add_argument("--all-scans", action="store_true", help="not only those kept for testing")
     parser.add_argument("--noise", action="store_true", help="pictures with the faults of cameras")
-    parser.add_argument("--resolution", type=int, default=256)
-    parser.add_argument("--device", choices=DEVICES, default="auto")
-    parser.add_argument("--workers", type=int, default=1, help="processes to work in, beside this one")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep every case's figures, as they come")
-    parser.add_argument("--resume", action="store_true", help="go on where the file of --json ends")
+    add_running(parser)
     parser.add_argument("--by", metavar="TRAIT", action="append", default=[],
                         help="a table of each pose, yaw or condition too; may be given again")  # fmt: skip
     parser.add_argument("--targets", action="store_true", help="what is aimed at beside what is measured")
@@ -62,13 +57,33 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--worst", type=int, metavar="K", help="maps of the K worst, middle and best alone")
 
 
+def add_made_people(parser: argparse.ArgumentParser) -> None:
+    """Add which people of the generator."""
+    parser.add_argument("--people", type=int, default=12)
+    parser.add_argument("--seed-from", type=int, default=TEST_SEEDS, help="seed of the first person")
+
+
+def add_running(parser: argparse.ArgumentParser) -> None:
+    """Add how reconstructions are run and where their figures are kept."""
+    parser.add_argument("--resolution", type=int, default=256)
+    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument("--workers", type=int, default=1, help="processes to work in, beside this one")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep every case's figures, as they come")
+    parser.add_argument("--resume", action="store_true", help="go on where the file of --json ends")
+
+
 def check_options(options: argparse.Namespace) -> None:
     """Raise ValueError for options of `add_options` that contradict each other or mean nothing."""
     _yaws(options.yaws)
-    if options.people < 1 or options.seed_from < 0:
-        raise ValueError("Evaluation needs at least one person, and a first seed of 0 or more.")
     if options.worst is not None and (options.maps is None or options.worst < 1):
         raise ValueError("--worst chooses among error maps: give it 1 or more, and --maps a folder.")
+    check_running(options)
+
+
+def check_running(options: argparse.Namespace) -> None:
+    """Raise ValueError for options of `add_made_people` and `add_running` that mean nothing."""
+    if options.people < 1 or options.seed_from < 0:
+        raise ValueError("Evaluation needs at least one person, and a first seed of 0 or more.")
     if options.workers < 0:
         raise ValueError("Evaluation needs --workers 0 or more.")
     if options.resume and options.json is None:

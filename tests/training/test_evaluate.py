@@ -281,7 +281,7 @@ def test_tables_tell_the_spread_the_targets_and_the_poses(figures: MeshMetrics) 
         for k, pose in enumerate(["stand"] * 9 + ["sit", "sit"])
     ]
     score = Score("w", "", [*outcomes, Outcome("x", failure="no_person", traits={"pose": "sit"})])
-    assert "| Chamfer cm | 5 [1, 9] |" in spread_table([score])
+    assert "| Chamfer cm | 5; 5 [1, 9] |" in spread_table([score])
     targets = target_table([score])
     assert "| Chamfer cm | at most 1.43 | 5, missed |" in targets
     assert "| One component % | at least 99 | 90.91, missed |" in targets

@@ -12,7 +12,7 @@ from engine.weights import DEFAULT_WEIGHTS, load_weights
 from ..evaluate import Measuring
 from ..evaluation.condition_sheet import condition_sheet
 from ..evaluation.conditions import people_in_conditions
-from ..evaluation.drawing import write_picture
+from ..evaluation.drawing import check_picture, write_picture
 from ..evaluation.entries import load_entries
 from ..evaluation.measured import measure
 from ..evaluation.report import About
@@ -35,6 +35,8 @@ def add_commands(commands: Commands) -> None:
 
 def _robustness(options: argparse.Namespace) -> None:
     check_running(options)
+    if options.picture is not None:
+        check_picture(options.picture)
     people = people_in_conditions(chosen_seeds(options))
     about = About(people.text, [0.0], False, options.resolution, people.unusable, given_command())
     measuring = Measuring(tuple(options.weights), options.resolution, options.device)

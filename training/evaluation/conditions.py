@@ -59,7 +59,7 @@ def _taken(person: Person, condition: str) -> tuple[Camera, Floats]:
     rng = np.random.default_rng([person.seed, 7])
     light, place = random_light(rng), photographic_background(rng, USUAL, USUAL)
     if condition == "cluttered":
-        place = _crowded(rng, person.seed, camera, light)
+        place = _crowded(rng, person, camera, light)
     size = int(condition.removesuffix(" pixels")) if condition.endswith(" pixels") else USUAL
     picture = _photograph(rng, person, camera, light, place, max(size, USUAL))
     return camera, _SPOILED.get(condition, _as_it_is)(rng, _sized(picture, size))
@@ -81,12 +81,12 @@ def _photograph(
     rng: np.random.Generator, person: Person, camera: Camera, light: Light, place: Floats, size: int
 ) -> Floats:
     """(size, size, 3): 2048 samples a side whatever the size, because those of 4096 would take 2 GB."""
-    view = render(person, camera, size, light, supersample=2 * USUAL // size)
+    view = render(person, camera, size, light, supersample=max(1, 2 * USUAL // size))
     mask = _sized(np.asarray(view.mask[0]), USUAL)
     return composed(view, _sized(cast_shadow(rng, place.astype(np.float32), mask), size))
 
 
-def _crowded(rng: np.random.Generator, seed: int, camera: Camera, light: Light) -> Floats:
+def _crowded(rng: np.random.Generator, person: Person, camera: Camera, light: Light) -> Floats:
     """(USUAL, USUAL, 3): a cluttered place with somebody else on one side and things on both."""
     place = np.asarray(clutter(rng, USUAL, USUAL), np.float32).clip(0, 1)
     side = float(rng.choice([-1.0, 1.0]))
@@ -94,9 +94,11 @@ def _crowded(rng: np.random.Generator, seed: int, camera: Camera, light: Light) 
         sprite = draw(rng, "standing", round(size * USUAL / 2)).astype(np.float32) / 255
         place = _pasted(place, sprite, x, low)
     # a little smaller than the subject, who has to stay the largest person
-    other = make_person(seed + NEIGHBOUR)
+    other = make_person(person.seed + NEIGHBOUR)
     scale = 0.8 * camera.scale
-    beside = Camera(float(rng.uniform(-0.8, 0.8)), scale, (side * 0.7, -0.02))
+    floor = 0.06 - camera.scale * float(person.vertices[:, 1].max()) / 2
+    middle = floor + scale * float(other.vertices[:, 1].max()) / 2
+    beside = Camera(float(rng.uniform(-0.8, 0.8)), scale, (side * 0.7, middle))
     return composed(render(other, beside, USUAL, light), place)
 
 

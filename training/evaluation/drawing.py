@@ -26,7 +26,7 @@ FINE = 2  # samples a pixel along each axis
 
 
 def turned(vectors: Array, degrees: float) -> Array:
-    """(N, 3) turned about +y: what faced the viewer's right faces the viewer after 90."""
+    """(N, 3) turned about +y: what faced the viewer's left faces the viewer after 90."""
     angle = np.radians(degrees)
     x, y, z = vectors.T
     return np.stack([np.cos(angle) * x + np.sin(angle) * z, y, np.cos(angle) * z - np.sin(angle) * x], axis=1)
@@ -79,14 +79,19 @@ def captioned(picture: Picture, text: str) -> Picture:
     return np.concatenate([head, picture])
 
 
+def check_picture(path: Path) -> None:
+    """Raise ValueError where `write_picture` would, for the name's ending: before hours of work."""
+    if path.suffix not in (".png", ".jpg"):
+        raise ValueError(f"{path} names no picture that can be written: let it end in .png or .jpg.")
+
+
 def write_picture(path: Path, picture: Picture, most: int | None = None) -> None:
     """Write a .png or .jpg; a .jpg with at most `most` bytes where that is given, by lowering its quality.
 
     Raises ValueError for another ending or where no quality is low enough, OSError where it cannot be
     written.
     """
-    if path.suffix not in (".png", ".jpg"):
-        raise ValueError(f"{path} names no picture that can be written: let it end in .png or .jpg.")
+    check_picture(path)
     for quality in range(88, 20, -4):
         encoded = cv2.imencode(path.suffix, picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         if most is None or len(encoded) <= most:

@@ -25,8 +25,11 @@ TARGETS: dict[str, tuple[float, int]] = {
 """What the embedded weights are to reach, and whether less (-1) or more (1) is better. Chamfer, P2S and
 normals are what PIFuHD reports on its own test set (its table 1, RenderPeople); of components, the percentage
 of results with one alone."""
-GROUPED = ("chamfer", "p2s", "completeness", "normal", "silhouette_iou", "volume_iou")
-"""Columns of `trait_table`."""
+BRIEF = (
+    "chamfer", "p2s", "completeness", "normal", "degrees", "back_p2s", "back_degrees", "silhouette_iou",
+    "volume_iou",
+)  # fmt: skip
+"""Columns of `brief_table` and `trait_table`."""
 COLUMNS = {
     "p2s": "P2S cm",
     "completeness": "Completeness cm",
@@ -47,6 +50,9 @@ COLUMNS = {
     "z_chamfer": "Chamfer z cm",
     "z_f_score": "F-score z %",
 }
+
+
+_BRIEF_HEADS = ("Reconstructed", "Failed", *(COLUMNS[name] for name in BRIEF))
 
 
 def table(scores: Sequence[Score]) -> str:
@@ -80,23 +86,26 @@ def table(scores: Sequence[Score]) -> str:
 
 
 def spread_table(scores: Sequence[Score]) -> str:
-    """Of each figure the median, and between which values the middle 80 % of the results lie."""
+    """Of each figure the mean, the median, and between which values the middle 80 % of the results lie."""
     names = [name for name in COLUMNS if name not in ("components", "z_offset")]
-    heads = ["Median [10th, 90th percentile]", *(score.weights for score in scores)]
+    heads = ["Mean; median [10th, 90th percentile]", *(score.weights for score in scores)]
     rows = [[COLUMNS[name], *(_spread(figures_of(score, name)) for score in scores)] for name in names]
     return "\n".join(markdown(heads, rows))
 
 
+def brief_table(scores: Sequence[Score]) -> str:
+    """The means that matter most, a row for each of the scores."""
+    return "\n".join(
+        markdown(["Weights", *_BRIEF_HEADS], [[score.weights, *_brief(score)] for score in scores])
+    )
+
+
 def trait_table(scores: Sequence[Score], trait: str) -> str:
     """Means over the cases of each value of a trait (Case.traits), a row each."""
-    heads = [trait.capitalize(), "Weights", "Reconstructed", "Failed", *(COLUMNS[name] for name in GROUPED)]
-    rows = []
-    for score in scores:
-        for value, group in score.by(trait).items():
-            means = [_mean(figures_of(group, name)) for name in GROUPED]
-            counts = [str(len(group.figures)), str(sum(group.failures.values()))]
-            rows.append([value, score.weights, *counts, *means])
-    return "\n".join(markdown(heads, rows))
+    rows = [
+        [value, score.weights, *_brief(group)] for score in scores for value, group in score.by(trait).items()
+    ]
+    return "\n".join(markdown([trait.capitalize(), "Weights", *_BRIEF_HEADS], rows))
 
 
 def target_table(scores: Sequence[Score]) -> str:
@@ -129,6 +138,11 @@ def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return ["| " + " | ".join(row) + " |" for row in (heads, ["---"] * len(heads), *rows)]
 
 
+def _brief(score: Score) -> list[str]:
+    counts = [str(len(score.figures)), str(sum(score.failures.values()))]
+    return [*counts, *(_mean(figures_of(score, name)) for name in BRIEF)]
+
+
 def _mean(values: NDArray[Any]) -> str:
     return f"{np.nanmean(values):.4g}" if np.isfinite(values).any() else "-"
 
@@ -138,4 +152,4 @@ def _spread(values: Floats) -> str:
     if not len(known):
         return "-"
     low, middle, high = np.percentile(known, [10, 50, 90])
-    return f"{middle:.3g} [{low:.3g}, {high:.3g}]"
+    return f"{known.mean():.3g}; {middle:.3g} [{low:.3g}, {high:.3g}]"

@@ -87,7 +87,9 @@ def pictures() -> Iterator[tuple[str, str, Photo]]:
 def told(person: Person) -> str:
     """A person in words."""
     about = person.description
-    worn = dict.fromkeys(about[key] for key in ("top", "bottom", "outer") if about[key])
+    worn = dict.fromkeys(
+        about[key] for key in ("top", "bottom", "outer", "bag") if about[key] not in ("", "none")
+    )
     return f"seed {person.seed}: {'child, ' * about['child']}{about['pose']}, {', '.join(worn)}"
 
 

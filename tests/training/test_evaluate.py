@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a case to a row of the table: frames, failures and what the command says."""
 
-import json
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -20,44 +17,28 @@ from engine.space import stand_on_floor
 from engine.weights import Preset, save_weights
 from engine.weights.presets import Level
 from tests.tiny import TINY
-from tests.training.shapes import figure, sphere
+from tests.training.measuring import case, known_figures, people, shown
+from tests.training.shapes import figure
 from tests.training.test_scans import write_obj
 from training import evaluate as evaluate_module
 from training.cli import evaluate as command
 from training.cli.main import main
 from training.evaluate import Measuring, evaluate, predicted_mesh
 from training.evaluation import cases as module
-from training.evaluation import error_maps, measured, metrics, renderings
+from training.evaluation import metrics
 from training.evaluation.cases import Case, People, photographs
 from training.evaluation.entries import load_entries
-from training.evaluation.error_maps import GAP, LARGEST, LEGEND, ErrorMaps, chosen_ranks, error_map, ramp
-from training.evaluation.meshes import Mesh, one_part, outer_surface
-from training.evaluation.metrics import MeshMetrics, compare
+from training.evaluation.meshes import outer_surface
+from training.evaluation.metrics import MeshMetrics
 from training.evaluation.outcomes import Outcome, Score
-from training.evaluation.report import About, read_report, write_report
-from training.evaluation.tables import spread_table, table, target_table, trait_table
+from training.evaluation.report import read_report
+from training.evaluation.tables import table
 from training.scans.folder import TEST_FROM, scan_seed
-
-
-def case() -> Case:
-    person = figure()
-    middle = torch.tensor([0.0, 0.8, 0.0])
-    picture = np.full((200, 200, 3), 90, np.uint8)
-    true = Mesh(person.vertices - middle, person.faces, person.part)
-    return Case("figure", picture, true, outer_surface(true), 2.4, 1.63, {"person": "one", "pose": "stand"})
-
-
-def shown(seed: int, cases: list[Case]) -> list[Case]:
-    return cases
-
-
-def people(*cases: Case) -> People:
-    return People("Somebody", {7: "one"}, partial(shown, cases=list(cases)))
 
 
 @pytest.fixture(scope="module")
 def figures() -> MeshMetrics:
-    return compare(case().true.moved(0.2), case().true)
+    return known_figures()
 
 
 def ideal(true: Case, metres_per_unit: float) -> Reconstruction:
@@ -223,118 +204,6 @@ def test_several_processes_give_the_same_in_the_same_order(tmp_path: Path) -> No
     assert repr(together) == repr(alone)
 
 
-def test_an_evaluation_that_was_interrupted_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figures: MeshMetrics, capsys: pytest.CaptureFixture[str]
-) -> None:
-    save_weights(tmp_path / "w.safetensors", PIFuHD(TINY), {})
-    path, asked = tmp_path / "f.json", []
-    many = replace(people(), names={k: f"number {k}" for k in range(4)})
-    stop = [2]
-
-    def stand_in(measuring: Measuring, people: People, workers: int) -> Iterable[list[list[Outcome]]]:
-        for seed, name in people.names.items():
-            asked.append(seed)
-            if seed in stop:
-                raise KeyboardInterrupt
-            if seed == 1:
-                people.unusable[name] = "a scan that is open"
-                continue
-            yield [[Outcome(f"case {seed}", figures, 0.1, traits={"person": name})]]
-
-    monkeypatch.setattr(measured, "evaluate", stand_in)
-    measuring = Measuring((str(tmp_path / "w.safetensors"),), 64, "cpu")
-
-    def run(**changes: object) -> list[Score]:
-        some = replace(many, unusable={})
-        known = about(unusable=some.unusable, **changes)
-        return measured.measure(measuring, some, known, path, resume=True, workers=1)
-
-    with pytest.raises(KeyboardInterrupt):
-        run()
-    assert [outcome.case for outcome in read_report(path)[1][0].outcomes] == ["case 0"]
-    stop.clear()
-    asked.clear()
-    [score] = run()
-    assert "holds 1 reconstructions of each row: going on" in capsys.readouterr().out
-    # number 1 was passed over before the file was written last, so it is tried again
-    assert asked == [1, 2, 3]
-    assert [outcome.case for outcome in score.outcomes] == ["case 0", "case 2", "case 3"]
-    kept, [again] = read_report(path)
-    assert again == score
-    assert kept.unusable == {"number 1": "a scan that is open"}
-    asked.clear()
-    assert run() == [score]
-    assert asked == []
-    with pytest.raises(ValueError, match="leave --resume out"):
-        run(resolution=128)
-
-
-def about(**changes: object) -> About:
-    return replace(About("Somebody", [0.0, 120.0], False, 64, {"b": "not closed"}), **changes)
-
-
-def test_tables_tell_the_spread_the_targets_and_the_poses(figures: MeshMetrics) -> None:
-    outcomes = [
-        Outcome(
-            str(k), replace(figures, chamfer=float(k), components=1 + (k == 0)), 0.0, traits={"pose": pose}
-        )
-        for k, pose in enumerate(["stand"] * 9 + ["sit", "sit"])
-    ]
-    score = Score("w", "", [*outcomes, Outcome("x", failure="no_person", traits={"pose": "sit"})])
-    assert "| Chamfer cm | 5; 5 [1, 9] |" in spread_table([score])
-    targets = target_table([score])
-    assert "| Chamfer cm | at most 1.43 | 5, missed |" in targets
-    assert "| One component % | at least 99 | 90.91, missed |" in targets
-    assert "| Normal | at most 0.107 |" in targets
-    stands, sits = trait_table([score], "pose").splitlines()[2:]
-    assert stands.startswith("| stand | w | 9 | 0 | 4 |")
-    assert sits.startswith("| sit | w | 2 | 1 | 9.5 |")
-
-
-def test_figures_come_back_from_the_file_as_they_went(tmp_path: Path, figures: MeshMetrics) -> None:
-    lost = replace(figures, degrees=math.nan)
-    scores = [
-        Score(
-            "w", "ab", [Outcome("a", figures, 0.1, traits={"yaw": "0"}), Outcome("b", failure="no_person")]
-        ),
-        Score("v", "cd", [Outcome("a", lost, 0.2), Outcome("b", figures, 0.1)]),
-    ]
-    path = tmp_path / "new" / "figures.json"
-    write_report(path, about(), scores)
-    known, again = read_report(path)
-    assert known == about()
-    assert table(again) == table(scores)
-    assert again[0] == scores[0]
-    assert math.isnan(again[1].outcomes[0].figures.degrees)
-    assert [file.name for file in path.parent.iterdir()] == ["figures.json"]
-    document = json.loads(path.read_text())
-    assert list(document) == ["about", "scores"]
-    assert list(document["scores"][0]["outcomes"][0]["figures"]) == sorted(asdict(figures))
-    assert document["scores"][0]["outcomes"][0]["traits"] == {"yaw": "0"}
-    assert document["scores"][1]["outcomes"][0]["figures"]["degrees"] is None
-
-
-def test_rows_of_earlier_evaluations_join_the_table(
-    tmp_path: Path, figures: MeshMetrics, capsys: pytest.CaptureFixture[str]
-) -> None:
-    files = [str(tmp_path / f"{name}.json") for name in ("one", "two")]
-    for file in files:
-        write_report(Path(file), about(), [Score(Path(file).stem, "", [Outcome("a", figures, 0.1)])])
-    assert main(["evaluate", *files, "--json", str(tmp_path / "all.json")]) == 0
-    told = capsys.readouterr().out
-    assert "Somebody, seen from 0, 120 degrees, without camera noise;" in told
-    assert "Left out: b: not closed" in told
-    assert told.index("| one | 1 | 0 |") < told.index("| two | 1 | 0 |")
-    assert [score.weights for score in read_report(tmp_path / "all.json")[1]] == ["one", "two"]
-
-    write_report(Path(files[1]), about(resolution=128), [])
-    assert main(["evaluate", *files]) == 1
-    assert "other people, pictures or resolutions" in capsys.readouterr().err
-    Path(files[1]).write_text("[]")
-    assert main(["evaluate", *files]) == 1
-    assert "holds no figures of an evaluation" in capsys.readouterr().err
-
-
 def test_scans_are_evaluated_and_the_unusable_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -373,50 +242,3 @@ def test_scans_are_evaluated_and_the_unusable_told(
         (tmp_path / name / "mesh.obj").unlink()
     assert main(asked) == 1
     assert "None of the 1 scans" in capsys.readouterr().err
-
-
-def test_the_ramp_has_equal_steps_either_side() -> None:
-    steps = cv2.cvtColor(ramp(np.linspace(-LARGEST, LARGEST, 21))[None], cv2.COLOR_RGB2LAB)[0]
-    lengths = np.linalg.norm(np.diff(steps, axis=0), axis=1)
-    for side in (lengths[:10], lengths[10:]):
-        assert side == pytest.approx(np.full(10, side.mean()), rel=0.06)  # OpenCV's table is that coarse
-    assert np.diff(steps[:, 0])[:10].min() > 0 > np.diff(steps[:, 0])[10:].max()
-    assert np.array_equal(ramp(np.array([99.0])), ramp(np.array([LARGEST])))
-
-
-@pytest.mark.parametrize("radius, red", [(0.53, True), (0.47, False)])
-def test_too_much_is_red_and_too_little_blue_on_both_surfaces(
-    radius: float, red: bool, figures: MeshMetrics, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for holder in (renderings, error_maps):
-        monkeypatch.setattr(holder, "FRAME", 200)
-    true, predicted = (one_part(*map(torch.from_numpy, sphere(size, rings=24))) for size in (0.5, radius))
-    picture = error_map("w", replace(case(), true=true, outer=true), predicted, figures)
-    upper, lower = np.split(picture[:, LEGEND + 2 * GAP :].astype(int), 2)
-    coloured = lower[np.ptp(lower, axis=2) > 40]
-    assert len(coloured) > 6 * 0.6 * (200 * 0.91 / 2) ** 2 * math.pi
-    assert ((coloured[:, 0] > coloured[:, 2]) == red).mean() > 0.99
-    # what faces the viewer is bluish in a normal map, true and predicted, from every side
-    assert upper.shape == lower.shape
-    assert np.median(upper[(upper != 255).any(2)], axis=0)[2] > 200
-
-
-def test_the_worst_middle_and_best_maps_stay(
-    tmp_path: Path, figures: MeshMetrics, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    true = case()
-    monkeypatch.setattr(error_maps, "error_map", lambda *_: np.full((20, 30, 3), 7, np.uint8))
-    maps = ErrorMaps(tmp_path, keep=1)
-    outcomes = []
-    for k, chamfer in enumerate([2.0, 5.0, 1.0, 3.0]):
-        outcomes.append(Outcome(f"case {k}", replace(figures, chamfer=chamfer), 0.0))
-        maps.draw("w: x", replace(true, name=f"case {k}"), true.true, figures)
-    maps.finish([Score("w: x", "", [*outcomes, Outcome("case 4", failure="no_person")])])
-    names = sorted(path.name for path in (tmp_path / "w_ x").iterdir())
-    assert names == ["best 1 case 2.png", "middle 1 case 3.png", "worst 1 case 1.png"]
-    assert cv2.imread(str(tmp_path / "w_ x" / names[0])).shape == (20, 30, 3)
-    assert chosen_ranks(2, 3) == {0: "worst 1", 1: "best 1"}
-    assert list(chosen_ranks(7, 2).values()).count("middle 1") == 1
-    assert sorted(chosen_ranks(9, 2)) == [0, 1, 3, 4, 7, 8]
-    assert main(["evaluate", "compact", "--worst", "2"]) == 1
-    assert main(["evaluate", "compact", "--json", str(tmp_path / "figures.txt")]) == 1

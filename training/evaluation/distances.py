@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 Floats = NDArray[np.float64]
-_PAIRS = 1 << 18  # point-triangle pairs at a time: about 150 MB of float64 work
+_PAIRS = 1 << 19  # point-triangle pairs at a time: about 150 MB of float64 work
 
 
 class Surface:
@@ -23,39 +23,29 @@ class Surface:
         """triangles (F, 3 corners, 3), F >= 1; those without area count as segments or points."""
         self.corners: Floats = np.asarray(triangles, np.float64)
         centres, self.owner, self.radius = _pieces(self.corners)
-        self.reach = float(self.radius.max())
         self.tree = cKDTree(centres)
 
     def distance(self, points: NDArray[np.floating[Any]]) -> Floats:
         """Distance of each point (N, 3) to the nearest triangle: (N,) float64, in their unit, never negative.
 
-        A piece at least (its centre's distance - its radius) away cannot come closer than the best found.
-        Where that is so for the k-th nearest centre and the largest radius, no piece that was not looked at
-        can; k grows until then, so the answer is exact.
+        The triangle of the nearest centre bounds it from above. No piece comes closer than its centre's
+        distance less its radius, so those whose centres lie within the bound and the largest radius are all
+        that have to be looked at, and the answer is exact.
         """
         asked: Floats = np.asarray(points, np.float64)
-        best = np.full(len(asked), np.inf)
-        pieces = len(self.owner)
-        left, count = np.arange(len(asked)), min(8, pieces)
-        while len(left):
-            unproven = []
-            for some in np.array_split(left, -(-len(left) * count // _PAIRS)):
-                far, near = self.tree.query(asked[some], k=np.arange(1, count + 1))
-                self._improve(best, asked, some, near[:, 0])
-                rows, columns = np.nonzero(far - self.radius[near] < best[some, None])
-                self._improve(best, asked, some[rows], near[rows, columns])
-                unproven.append(some[far[:, -1] - self.reach < best[some]])
-            if count == pieces:
-                break
-            left, count = np.concatenate(unproven), min(4 * count, pieces)
+        best = _distance(asked, self.corners[self.owner[self.tree.query(asked)[1]]])
+        reach = best + self.radius.max()
+        running = self.tree.query_ball_point(asked, reach, return_length=True).cumsum()
+        chunks = np.flatnonzero(np.diff(running // _PAIRS)) + 1
+        for some in np.split(np.arange(len(asked)), chunks):
+            near = self.tree.query_ball_point(asked[some], reach[some], return_sorted=False)
+            piece = np.concatenate(near).astype(np.intp)
+            point = np.repeat(some, [len(found) for found in near])
+            away = asked[point] - self.tree.data[piece]
+            closer = np.sqrt(_dot(away, away)) - self.radius[piece] < best[point]
+            piece, point = piece[closer], point[closer]
+            np.minimum.at(best, point, _distance(asked[point], self.corners[self.owner[piece]]))
         return best
-
-    def _improve(
-        self, best: Floats, points: Floats, which: NDArray[np.intp], pieces: NDArray[np.intp]
-    ) -> None:
-        """Take the distances of the points `which` (M,) to the triangles of `pieces` (M,) into account."""
-        found = _distance(points[which], self.corners[self.owner[pieces]])
-        np.minimum.at(best, which, found)
 
 
 def _pieces(triangles: Floats) -> tuple[Floats, NDArray[np.intp], Floats]:

@@ -15,5 +15,6 @@ def stage_link(folder: Path) -> Path:
     (folder / "engine").mkdir()
     for name in MODULES + SERVER:
         shutil.copy(ROOT / "engine" / f"{name}.py", folder / "engine")
+    shutil.copytree(ROOT / "engine" / "service", folder / "engine" / "service")
     shutil.copy(Path(__file__).with_name("fake_engine.py"), folder / "engine" / "__main__.py")
     return folder

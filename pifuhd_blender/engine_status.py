@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The engine's process as the status line shows it: off, starting, ready, working; and what can be asked of it.
+"""The engine as the status line shows it: off, starting, ready, working; and what can be asked of it.
 
 It is asked on a timer that runs only while the status line is drawn, from a thread: an answer may take long.
 """

@@ -202,7 +202,7 @@ class PIFUHD_OT_cancel_weights(_SetupOperator):
 class PIFUHD_OT_free_memory(_SetupOperator):
     bl_idname = "pifuhd.free_memory"
     bl_label = "Free Memory"
-    bl_description = "Have the engine give back its networks' memory. The next job loads them again, in seconds"
+    bl_description = "Have the engine give back its networks' memory. The next job loads them again"
 
     @classmethod
     def reason(cls) -> str:

@@ -53,7 +53,8 @@ class Reconstruction:
     alpha 255. normals_front, normals_back: (S, S, 3) uint8, (n + 1) / 2, camera space; None without normal
     networks. info: JSON-able: crop {x, y, side} and box [x0, y0, x1, y1] in source pixels, and people, the
     boxes of all who were found, the largest first, [] where the box was the user's; camera
-    {metres_per_unit, offset}, a space.Placement; scale {source, statures}; preset, weights, guide, device,
+    {metres_per_unit, offset}, a space.Placement; scale {source, statures}; back_inferred, whether networks
+    told the colours that the photo does not show; preset, weights, guide, device,
     versions, settings; mesh, what its steps did; asked, how many points; warnings, sentences.
     """
 
@@ -132,11 +133,13 @@ def reconstruct(
         sides = cut_sides(person, found.crop, photo.pixels)
         whole = not {"top", "bottom"} & set(sides)
 
+        back = _back_colour(maps, seen) if settings.colour == "photograph" else None
+
         def finished(mesh: _Mesh, resolution: int) -> tuple[Scale, Placement, NDArray[np.uint8]]:
             scale = find_scale(mesh.vertices, settings.height, settings.span, estimate, whole)
             colors = np.full((len(mesh.vertices), 4), 255, dtype=np.uint8)
             colors[:, :3] = _colours(
-                mesh, sight, found.crop, person, scale, resolution, settings.colour, told.again)
+                mesh, sight, found.crop, person, back, scale, resolution, settings.colour, told.again)
             return scale, stand_on_floor(mesh.vertices, scale.metres_per_unit), colors
 
         def preview(coarse: Field) -> Preview:
@@ -171,6 +174,7 @@ def reconstruct(
             "people": [list(box) for box in found.everybody],
             "camera": {"metres_per_unit": placement.metres_per_unit, "offset": list(placement.offset)},
             "scale": {"source": scale.source, "statures": scale.statures},
+            "back_inferred": back is not None,
             "preset": preset.name,
             "weights": weights.sha256,
             "guide": guide.sha256,
@@ -287,10 +291,11 @@ def _mesh(field: Field, person: NDArray[np.bool_], settings: Settings, ask: Ask)
 
 
 def _colours(
-    mesh: _Mesh, sight: Sight, crop: Crop, person: NDArray[np.bool_], scale: Scale, resolution: int,
-    kind: str, ask: Ask,
+    mesh: _Mesh, sight: Sight, crop: Crop, person: NDArray[np.bool_], back: NDArray[np.uint8] | None,
+    scale: Scale, resolution: int, kind: str, ask: Ask,
 ) -> NDArray[np.uint8]:
-    """(V, 3) uint8 sRGB for the vertices of a mesh from a grid of a resolution; kind: settings' colour."""
+    """(V, 3) uint8 sRGB for the vertices of a mesh from a grid of a resolution; kind: settings' colour; back:
+    as for `colour_vertices`."""
     if kind == "none":
         return np.full((len(mesh.vertices), 3), UNCOLOURED, dtype=np.uint8)
     if kind == "normals":
@@ -299,15 +304,26 @@ def _colours(
     if crop.side > LARGEST_COLOUR_CROP:
         square = resize(square, LARGEST_COLOUR_CROP, True)
     colours = colour_vertices(
-        mesh.whole_vertices, mesh.whole_faces, square, person, resolution, scale.metres_per_unit, ask)
+        mesh.whole_vertices, mesh.whole_faces, square, person, resolution, scale.metres_per_unit, back, ask)
     ask()
     if mesh.vertices is mesh.whole_vertices:
         return colours
     return nearest_colours(colours, mesh.whole_vertices, mesh.vertices)
 
 
+def _back_colour(*maps: NormalMaps | None) -> NDArray[np.uint8] | None:
+    """(S, S, 3) uint8 sRGB of the side that is not seen, from the first that tells it."""
+    told = [some.back_colour for some in maps if some is not None and some.back_colour is not None]
+    return _picture(told[0]) if told else None
+
+
 def _normal_picture(normals: torch.Tensor) -> NDArray[np.uint8]:
-    pixels = ((normals[0].float().clamp(-1, 1) + 1) * 127.5).round().byte()
+    return _picture((normals.float().clamp(-1, 1) + 1) / 2)
+
+
+def _picture(values: torch.Tensor) -> NDArray[np.uint8]:
+    """(1, 3, S, S) in [0, 1] as (S, S, 3) bytes."""
+    pixels = (values[0].float() * 255).round().byte()
     picture: NDArray[np.uint8] = pixels.permute(1, 2, 0).contiguous().cpu().numpy()
     return picture
 

@@ -39,6 +39,9 @@ SHARES = {
     "transfer": 0.05,
 }
 STARTING = "Starting the engine"
+
+talking = threading.Lock()
+"""Held by the thread that talks with the engine, whose client takes one call at a time."""
 TOLD = 0.2  # of the bar: before, what the job took so far says less than the estimate
 
 Outcome = list[Result] | EngineError | Cancelled
@@ -146,7 +149,8 @@ class Job:
             self._connected.set()
             if self.cancelling:
                 raise Cancelled
-            outcome = self._reconstruct(client)
+            with talking:
+                outcome = self._reconstruct(client)
         except (EngineError, Cancelled) as ended:
             outcome = ended
         except Exception:

@@ -59,6 +59,11 @@ def engine_folder() -> Path:
     return Path(__file__).parent
 
 
+def engine() -> EngineProcess | None:
+    """The engine's process, running or not; None before the first job."""
+    return _engine
+
+
 def stop_engine() -> None:
     """End the engine process if one runs."""
     global _engine

@@ -3,7 +3,7 @@
 
 import bpy
 
-from . import devices, engine_setup, jobs, weights_download
+from . import devices, engine_setup, engine_status, jobs, weights_download
 from .engine.errors import EngineError
 
 OFFLINE = "Blender is offline. Turn on Allow Online Access in Preferences > System."
@@ -199,6 +199,45 @@ class PIFUHD_OT_cancel_weights(_SetupOperator):
             task.cancel()
 
 
+class PIFUHD_OT_free_memory(_SetupOperator):
+    bl_idname = "pifuhd.free_memory"
+    bl_label = "Free Memory"
+    bl_description = "Have the engine give back its networks' memory. The next job loads them again"
+
+    @classmethod
+    def reason(cls) -> str:
+        return "" if engine_status.idle_engine() else "The engine is off, or working."
+
+    def act(self) -> None:
+        engine_status.free_memory()
+
+
+class PIFUHD_OT_stop_engine(_SetupOperator):
+    bl_idname = "pifuhd.stop_engine"
+    bl_label = "Stop Engine"
+    bl_description = "End the engine's process. The next job starts it again"
+
+    @classmethod
+    def reason(cls) -> str:
+        return "" if engine_status.idle_engine() else "The engine is off, or working."
+
+    def act(self) -> None:
+        engine_status.stop()
+
+
+class PIFUHD_OT_examine_engine(_SetupOperator):
+    bl_idname = "pifuhd.examine_engine"
+    bl_label = "Examine Engine"
+    bl_description = "Look for what keeps the engine from working: packages, device, memory, disk, weights"
+
+    @classmethod
+    def reason(cls) -> str:
+        return busy() or ("" if engine_setup.status().python else "The engine is not set up.")
+
+    def act(self) -> None:
+        engine_status.examine_engine()
+
+
 class PIFUHD_OT_open_setup_log(_SetupOperator):
     bl_idname = "pifuhd.open_setup_log"
     bl_label = "Open Setup Log"
@@ -222,6 +261,9 @@ _CLASSES = (
     PIFUHD_OT_remove_engine,
     PIFUHD_OT_download_weights,
     PIFUHD_OT_cancel_weights,
+    PIFUHD_OT_free_memory,
+    PIFUHD_OT_stop_engine,
+    PIFUHD_OT_examine_engine,
     PIFUHD_OT_open_setup_log,
 )
 

@@ -3,7 +3,7 @@
 
 import bpy
 
-from . import devices, engine_setup, weights_download
+from . import devices, engine_setup, engine_status, weights_download
 from .labels import draw_text
 from .tasks import Task
 
@@ -11,6 +11,17 @@ WHAT = (
     "PIFuHD computes with PyTorch, in a Python environment of its own. Blender's own Python is not changed, "
     "and nothing is compiled."
 )
+
+FIXES = {
+    "python": ("pifuhd.set_up_engine", "Set Up Again"),
+    "torch": ("pifuhd.set_up_engine", "Set Up Again"),
+    "packages": ("pifuhd.set_up_engine", "Set Up Again"),
+    "device": ("pifuhd.set_up_engine", "Set Up Again"),
+    "memory": ("pifuhd.free_memory", "Free Memory"),
+    "weights": ("pifuhd.download_weights", "Download PIFuHD's Weights"),
+    "engine": ("pifuhd.open_log", "Open Log File"),
+}
+"""Finding -> the operator that mends it, and its button's text."""
 
 
 class PIFUHD_PT_setup(bpy.types.Panel):
@@ -68,13 +79,12 @@ class PIFUHD_PT_setup_other(bpy.types.Panel):
         layout.operator("pifuhd.use_environment", text="Choose Its Python", icon='FILEBROWSER')
 
 
-class PIFUHD_PT_environment(bpy.types.Panel):
-    bl_idname = "PIFUHD_PT_environment"
-    bl_label = "Engine and Weights"
+class PIFUHD_PT_engine(bpy.types.Panel):
+    bl_idname = "PIFUHD_PT_engine"
+    bl_label = "Engine"
     bl_category = "PIFuHD"
     bl_space_type = 'VIEW_3D'
     bl_region_type = 'UI'
-    bl_options = {'DEFAULT_CLOSED'}
     bl_order = 90  # below what is used every day
 
     @classmethod
@@ -83,16 +93,38 @@ class PIFUHD_PT_environment(bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
+        engine_status.watch()
+        text, icon = engine_status.line()
+        draw_text(context, layout, text, icon)
+        row = layout.row(align=True)
+        row.operator("pifuhd.free_memory", icon='TRASH')
+        row.operator("pifuhd.stop_engine", text="Stop", icon='QUIT')
+        row.operator("pifuhd.open_log", text="", icon='TEXT')
         draw_state(context, layout)
-        _draw_weights(context, layout)
+
+
+class PIFUHD_PT_environment(bpy.types.Panel):
+    bl_idname = "PIFUHD_PT_environment"
+    bl_parent_id = "PIFUHD_PT_engine"
+    bl_label = "Environment and Weights"
+    bl_category = "PIFuHD"
+    bl_space_type = 'VIEW_3D'
+    bl_region_type = 'UI'
+    bl_options = {'DEFAULT_CLOSED'}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
         stamp = engine_setup.status().stamp
         if stamp is not None:
-            layout.label(text=f"Environment: {devices.find(stamp.device).name}, {devices.in_words(stamp.mb)}")
+            layout.label(text=f"PyTorch for: {devices.find(stamp.device).name}")
             row = layout.row(align=True)
             row.operator("pifuhd.set_up_engine", text="Set Up Again", icon='FILE_REFRESH')
-            row.operator("pifuhd.remove_engine", text="Remove", icon='TRASH')
+            row.operator("pifuhd.remove_engine", text=f"Remove {devices.in_words(stamp.mb)}", icon='TRASH')
         else:
-            draw_text(context, layout, f"Environment: {engine_setup.status().python}")
+            draw_text(context, layout, f"Environment of your own: {engine_setup.status().python}")
+        _draw_weights(context, layout)
+        layout.operator("pifuhd.examine_engine", icon='VIEWZOOM')
+        _draw_findings(context, layout)
 
 
 def draw_state(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
@@ -182,11 +214,25 @@ def _draw_weights(context: bpy.types.Context, layout: bpy.types.UILayout) -> Non
         layout.operator("pifuhd.download_weights", text=text, icon='IMPORT')
 
 
+def _draw_findings(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
+    """What the examination found out of order, each with the button that mends it where there is one."""
+    found = engine_status.findings()
+    if engine_status.examined() and not found:
+        layout.label(text="All is in order", icon='CHECKMARK')
+    for finding in found:
+        box = layout.box()
+        draw_text(context, box, finding.text, 'ERROR' if finding.state == "problem" else 'INFO')
+        draw_text(context, box, finding.hint, 'BLANK1')
+        if finding.name in FIXES:
+            operator, text = FIXES[finding.name]
+            box.operator(operator, text=text)
+
+
 def _verb() -> str:
     return "Update Engine" if engine_setup.status().outdated else "Set Up Engine"
 
 
-_CLASSES = (PIFUHD_PT_setup, PIFUHD_PT_setup_other, PIFUHD_PT_environment)
+_CLASSES = (PIFUHD_PT_setup, PIFUHD_PT_setup_other, PIFUHD_PT_engine, PIFUHD_PT_environment)
 
 
 def register() -> None:

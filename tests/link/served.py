@@ -35,7 +35,8 @@ class ServedEngine:
                 stdin=subprocess.PIPE,
                 stderr=log,
             )
-        assert wait_until(lambda: "The engine listens" in self.log()), self.log()
+        wait_until(lambda: "The engine listens" in self.log() or self.process.poll() is not None)
+        assert "The engine listens" in self.log(), self.log()
 
     def connect(self, key: bytes = KEY) -> EngineClient:
         """A greeted client."""

@@ -296,3 +296,52 @@ def test_a_frame_that_is_announced_too_large_is_refused_at_once(engine, prefix):
     assert (answer.type, answer.fields["code"]) == ("error", "protocol")
     assert engine.resident() - before < 8 << 20
     greeted.close()
+
+
+REMOTE = 'read -r PIFUHD_ENGINE_KEY; export PIFUHD_ENGINE_KEY; exec "$0" -m engine serve --log "$@"'
+
+
+def test_a_forwarded_socket_serves_as_well_and_the_key_comes_over_standard_input(package_folder, tmp_path):
+    """docs/security.md's way to an engine on another machine, with a relay in the place of ssh."""
+    far, near = tmp_path / "far", tmp_path / "near"
+    for folder in (far, near):
+        folder.mkdir(mode=0o700)
+    rest = [str(tmp_path / "log"), "--address", str(far / "socket"), "--idle", "0"]
+    with (tmp_path / "log").open("wb") as log:
+        shell = subprocess.Popen(
+            ["sh", "-c", REMOTE, sys.executable, *rest], cwd=package_folder, stdin=subprocess.PIPE, stderr=log
+        )
+    try:
+        shell.stdin.write(KEY.hex().encode() + b"\n")
+        shell.stdin.flush()
+        assert wait_until(lambda: b"The engine listens" in (tmp_path / "log").read_bytes())
+        threading.Thread(target=relay, args=(near / "socket", far / "socket"), daemon=True).start()
+        assert wait_until((near / "socket").exists)
+        client = connect(str(near / "socket"), KEY, abandon=print, last_words=str)
+        assert job(client) == 1
+        client.close()
+        shell.stdin.close()
+        assert shell.wait(PATIENCE) == 0
+    finally:
+        shell.kill()
+        shell.wait()
+
+
+def relay(near, far):
+    """Hand on what one client of `near` and the server of `far` say, as `ssh -L` does."""
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as out:
+        listener.bind(str(near))
+        listener.listen()
+        client, _ = listener.accept()
+        out.connect(str(far))
+        back = threading.Thread(target=pump, args=(out, client), daemon=True)
+        back.start()
+        pump(client, out)
+        back.join()
+        client.close()
+
+
+def pump(source, target):
+    while data := source.recv(1 << 16):
+        target.sendall(data)
+    target.shutdown(socket.SHUT_WR)

@@ -5,6 +5,7 @@ import ast
 import json
 import math
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -177,6 +178,16 @@ def test_no_checkpoint_is_unpickled_into_objects():
     ]
     for call in calls:
         assert any(word.arg == "weights_only" and ast.unparse(word.value) == "True" for word in call.keywords)
+
+
+def test_every_test_that_the_page_on_security_names_is_there():
+    named = set(re.findall(r"`(test_[a-z_0-9]+)`", (ROOT / "docs" / "security.md").read_text("utf-8")))
+    files = [*(ROOT / "tests" / "link").glob("*.py"), *(ROOT / "tests" / "engine").glob("*.py")]
+    written = {
+        node.name for path in files for node in ast.walk(parse(path)) if isinstance(node, ast.FunctionDef)
+    }
+    assert len(named) > 15
+    assert named <= written
 
 
 @pytest.fixture

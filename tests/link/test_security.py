@@ -149,7 +149,7 @@ def offences(tree):
 
 def test_nothing_of_the_link_unpickles_or_runs_what_it_is_sent():
     modules = link_modules()
-    assert len(modules) > 6
+    assert all(path.is_file() for path in modules)
     assert {path.name: found for path in modules if (found := list(offences(parse(path))))} == {}
 
 

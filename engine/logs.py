@@ -8,10 +8,7 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn, TextIO
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from typing import Any, Final, NoReturn, TextIO
 
 LOG_BYTES: Final = 1 << 20
 """A longer log becomes its own predecessor, engine-PID.log.1."""
@@ -97,7 +94,7 @@ def forgiving(descriptor: int) -> TextIO:
 
 
 class _Forgiving(io.FileIO):
-    def write(self, data: ReadableBuffer, /) -> int:
+    def write(self, data: Any, /) -> int:
         try:
             return super().write(data)
         except OSError:

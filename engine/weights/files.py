@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Weights as safetensors: float16 or float32 tensors, and in the metadata the preset, the card and what each
-tensor's bytes sum up to (CRC-32), because a disk that loses some of them says nothing.
+"""Weights as safetensors: float16 or float32 tensors, and in the metadata the preset, the card and what
+the bytes of each tensor and of the preset sum up to (CRC-32), because a disk that loses some says nothing.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ def save_tensors(
         converted[name] = value
         sums[name] = zlib.crc32(value.numpy().tobytes())
     metadata = {"format": FORMAT, "preset": json.dumps(preset.to_dict()), "card": json.dumps(card)}
+    sums["preset"] = zlib.crc32(metadata["preset"].encode())
     metadata["crc32"] = json.dumps(sums)
     partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
@@ -122,7 +123,10 @@ def _read_tensors(path: Path, digest: hashlib._Hash) -> Iterator[tuple[str, Tens
         entries = json.loads(header)
         # Files of the first versions have none, and a flipped bit in them shows only where it makes a value
         # that is not finite.
-        sums = json.loads(entries.pop("__metadata__").get("crc32", "{}"))
+        metadata = entries.pop("__metadata__")
+        sums = json.loads(metadata.get("crc32", "{}"))
+        if sums and zlib.crc32(metadata["preset"].encode()) != sums.get("preset"):
+            raise ValueError("its preset is not what was written")
         for name, entry in sorted(entries.items(), key=lambda item: item[1]["data_offsets"]):
             begin, end = entry["data_offsets"]
             content = bytearray(end - begin)

@@ -67,7 +67,8 @@ def flipped(content, place):
 DAMAGE = {
     "cut short": lambda content: content[: len(content) // 2],
     "a bit of a value": lambda content: flipped(content, len(content) - 1000),
-    "a bit of the header": lambda content: flipped(content, 60),
+    "a bit of the header": lambda content: flipped(content, content.index(b'"dtype"') + 2),
+    "a bit of the preset": lambda content: content.replace(b'depth_scale\\": 8', b'depth_scale\\": 9'),
     "a bit of the header's length": lambda content: flipped(content, 6),
     "a lost block": lambda content: content[:-5000] + bytes(4096) + content[-904:],
     "a page of a web server": lambda content: b"<!DOCTYPE html><title>404</title>",
@@ -78,6 +79,7 @@ DAMAGE = {
 def test_damaged_weights_are_named_and_the_engine_lives_on(engine, staged, tmp_path, damage):
     path = tmp_path / "mine.safetensors"
     path.write_bytes(damage(staged.read_bytes()))
+    assert path.read_bytes() != staged.read_bytes()
     error = refusal(engine, weights=str(path))
     assert error.code == "bad_weights"
     assert str(path) in error.text

@@ -22,20 +22,21 @@ KEY = bytes(range(32))
 class ServedEngine:
     """A running engine whose log is a file: a pipe that nobody reads would fill and stall it."""
 
-    def __init__(self, package_folder: Path, folder: Path, behaviour: str = "good") -> None:
+    def __init__(self, package_folder: Path, folder: Path, log: Path, behaviour: str = "good") -> None:
         self.address = str(folder / "socket")
-        self._log = folder / "log"
+        self._log = log
         command = ["-m", "engine", "serve", "--address", self.address, "--idle", "600"]
         command += ["--log", str(self._log)]
-        with self._log.open("wb") as log:
+        with log.open("wb") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, *command],
                 cwd=package_folder,
                 env={**os.environ, KEY_VARIABLE: KEY.hex(), "FAKE_ENGINE": behaviour},
                 stdin=subprocess.PIPE,
-                stderr=log,
+                stderr=stderr,
             )
-        assert wait_until(lambda: "The engine listens" in self.log()), self.log()
+        wait_until(lambda: "The engine listens" in self.log() or self.process.poll() is not None)
+        assert "The engine listens" in self.log(), self.log()
 
     def connect(self, key: bytes = KEY) -> EngineClient:
         """A greeted client."""
@@ -51,6 +52,10 @@ class ServedEngine:
         raw.settimeout(PATIENCE)
         raw.connect(self.address)
         return raw
+
+    def ends(self) -> bool:
+        """Whether it exits by itself, in order and in time."""
+        return self.process.wait(PATIENCE) == 0
 
     def log(self) -> str:
         """What the engine printed."""
@@ -77,7 +82,7 @@ class ServedEngine:
 def served_engine(package_folder: Path, behaviour: str = "good") -> Iterator[ServedEngine]:
     """An engine in a private folder of its own, both gone at the end."""
     with tempfile.TemporaryDirectory(prefix="link-") as folder:  # made with mode 0700
-        engine = ServedEngine(package_folder, Path(folder), behaviour)
+        engine = ServedEngine(package_folder, Path(folder), Path(folder) / "log", behaviour)
         try:
             yield engine
         finally:

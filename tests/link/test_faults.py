@@ -71,24 +71,23 @@ def process_of_started(engine):
     return process_of(engine)
 
 
-def test_sockets_left_over_are_in_nobodys_way(make_engine, socket_root, package_folder):
+def test_sockets_left_over_are_in_nobodys_way(make_engine, socket_root, package_folder, tmp_path):
     left = socket_root / (FOLDER_PREFIX + "left")
     left.mkdir(mode=0o700)
-    dead = ServedEngine(package_folder, left)
+    dead = ServedEngine(package_folder, left, tmp_path / "log")
     dead.stop()
     assert (left / "socket").is_socket()
     assert job(make_engine().ensure()) == 1
     assert (left / "socket").is_socket()
-    for name in ("socket", "log"):
-        (left / name).unlink()
+    (left / "socket").unlink()
     left.rmdir()
 
 
 def test_an_address_that_a_dead_engine_left_over_is_explained(package_folder, tmp_path):
     tmp_path.chmod(0o700)
-    ServedEngine(package_folder, tmp_path).stop()
+    ServedEngine(package_folder, tmp_path, tmp_path / "log").stop()
     with pytest.raises(AssertionError, match=r"cannot be listened on.*Choose another"):
-        ServedEngine(package_folder, tmp_path)
+        ServedEngine(package_folder, tmp_path, tmp_path / "log")
 
 
 @pytest.mark.parametrize(

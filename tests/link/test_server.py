@@ -11,40 +11,11 @@ import numpy as np
 import pytest
 
 from engine import protocol
-from engine.client import connect
 from engine.errors import Cancelled, EngineError
 from engine.process import FOLDER_PREFIX
 from engine.protocol import KEY_VARIABLE
 from tests.link.processes import PATIENCE
-
-
-class Served:
-    """An engine started by hand, so that its input and its connections can go one without the other."""
-
-    def __init__(self, package_folder, folder, behaviour):
-        key = bytes(range(32))
-        self.address = str(folder / "socket")
-        command = ["-m", "engine", "serve", "--address", self.address, "--idle", "600", "--log", "none"]
-        self.process = subprocess.Popen(
-            [sys.executable, *command],
-            cwd=package_folder,
-            env={**os.environ, KEY_VARIABLE: key.hex(), "FAKE_ENGINE": behaviour},
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        # Its socket's file is there a moment before it can be connected to.
-        assert "The engine listens" in self.process.stderr.readline()
-        self.connect = lambda key=key: connect(self.address, key, abandon=print, last_words=str)
-
-    def ends(self):
-        return self.process.wait(PATIENCE) == 0
-
-    def clean_up(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stderr.close()
+from tests.link.served import ServedEngine
 
 
 @pytest.fixture
@@ -58,17 +29,17 @@ def private(socket_root):
 
 
 @pytest.fixture
-def serve(package_folder, private):
+def serve(package_folder, private, tmp_path):
     """Starts an engine that behaves as named."""
     made = []
 
     def start(behaviour="good"):
-        made.append(Served(package_folder, private, behaviour))
+        made.append(ServedEngine(package_folder, private, tmp_path / "log", behaviour))
         return made[-1]
 
     yield start
     for served in made:
-        served.clean_up()
+        served.stop()
 
 
 def run(client, on_progress=lambda *progress: None, cancelled=lambda: False, **settings):

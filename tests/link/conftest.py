@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.process import FOLDER_PREFIX, EngineProcess
+from tests.link.served import ServedEngine
 from tests.link.staging import stage_link
 
 
@@ -50,3 +51,27 @@ def make_engine(
     for engine in made:
         engine.stop()
         assert not engine.alive
+
+
+@pytest.fixture
+def private(socket_root):
+    folder = socket_root / (FOLDER_PREFIX + "test")
+    folder.mkdir(mode=0o700)
+    yield folder
+    if folder.exists():  # where the test ends the engine in other ways than its own
+        (folder / "socket").unlink()
+        folder.rmdir()
+
+
+@pytest.fixture
+def serve(package_folder, private, tmp_path):
+    """Starts an engine that behaves as named."""
+    made = []
+
+    def start(behaviour="good", idle=600):
+        made.append(ServedEngine(package_folder, private, tmp_path / "log", behaviour, idle))
+        return made[-1]
+
+    yield start
+    for served in made:
+        served.stop()

@@ -24,6 +24,7 @@ from engine import protocol
 from engine.errors import STAGES, EngineError
 from engine.protocol import KEY_VARIABLE, Message
 from engine.server import serve
+from engine.service import peer
 from engine.service import server as service
 
 VERTICES = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
@@ -113,6 +114,8 @@ class FakeWork:
             result.info["crop"] = float("nan")
         if self.behaviour == "wild faces":
             result.faces = FACES + 1
+        if self.behaviour == "hasty":  # larger than what a socket takes unread
+            result.normals_front = np.zeros((4096, 4096, 3), np.uint8)
         if self.behaviour == "normals":
             result.normals_front = np.zeros((8, 8, 3), np.uint8)
             result.normals_back = np.ones((8, 8, 3), np.uint8)
@@ -188,9 +191,12 @@ def main() -> None:
         behaviour = "good"
     honest = ("good", "broken torch", "crash", "killed", "stall", "error", "defect", "no memory", "slow")
     if behaviour in (
-        *honest, "children", "gpu memory", "unsendable", "wild faces", "wild preview", "normals",
+        *honest, "children", "gpu memory", "unsendable", "wild faces", "wild preview", "normals", "hasty",
     ):  # fmt: skip
         service.HEED_SECONDS = 2.0
+        if behaviour == "hasty":
+            peer.GREET_SECONDS = peer.SEND_SECONDS = 1.0
+            peer.SLOWEST = 1e9
         serve(arguments.address, FakeWork(behaviour), idle_seconds=arguments.idle)
     misbehave(behaviour, arguments.address)
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import numpy as np
+
 from engine import protocol
 from engine.client import EngineClient, connect
 from engine.protocol import KEY_VARIABLE
@@ -22,10 +24,12 @@ KEY = bytes(range(32))
 class ServedEngine:
     """A running engine whose log is a file: a pipe that nobody reads would fill and stall it."""
 
-    def __init__(self, package_folder: Path, folder: Path, log: Path, behaviour: str = "good") -> None:
+    def __init__(
+        self, package_folder: Path, folder: Path, log: Path, behaviour: str = "good", idle: int = 600
+    ) -> None:
         self.address = str(folder / "socket")
         self._log = log
-        command = ["-m", "engine", "serve", "--address", self.address, "--idle", "600"]
+        command = ["-m", "engine", "serve", "--address", self.address, "--idle", str(idle)]
         command += ["--log", str(self._log)]
         with log.open("wb") as stderr:
             self.process = subprocess.Popen(
@@ -87,6 +91,16 @@ def served_engine(package_folder: Path, behaviour: str = "good") -> Iterator[Ser
             yield engine
         finally:
             engine.stop()
+
+
+def run(client, on_progress=lambda *progress: None, cancelled=lambda: False, **settings):
+    return client.reconstruct(b"photo", settings, on_progress, cancelled)
+
+
+def request(**settings):
+    """The message that asks for a job."""
+    fields = {"settings": settings, "preview": False}
+    return protocol.Message("reconstruct", fields, {"encoded": np.zeros(9, np.uint8)})
 
 
 def job(client: EngineClient, **settings: object) -> int:

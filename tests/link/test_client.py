@@ -144,13 +144,15 @@ def test_an_engine_that_talks_on_but_does_not_heed_the_cancel_is_killed(make_eng
 def test_a_stalled_job_is_killed_when_it_does_not_heed_the_cancel(make_engine):
     engine = make_engine("stall")
     client = engine.ensure()
-    pid = process_of(engine)
+    pid, heard = process_of(engine), []
     began = time.monotonic()
     with pytest.raises(Cancelled):
-        run(client, cancelled=lambda: True)
+        run(client, on_progress=lambda *p: heard.append(p), cancelled=lambda: bool(heard))
     assert time.monotonic() - began < PATIENCE
     assert wait_until(lambda: not is_running(pid))
-    assert not client.usable
+    with pytest.raises(EngineError) as caught:
+        run(client)
+    assert caught.value.code == "engine_died"
     assert process_of_next(engine) != pid
 
 

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -136,19 +136,17 @@ class Events:
 Report = Lines | Events
 
 
-@contextmanager
+@contextlib.contextmanager
 def opened(jsonl: bool) -> Iterator[Report]:
     """The report for this run. With jsonl, what else Blender prints goes to the error output."""
     if not jsonl:
         yield Bar() if sys.stdout.isatty() else Lines()
         return
-    sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        with open(kept, "w", encoding="utf-8", closefd=False) as stream:
-            yield Events(stream)
-    finally:
-        sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
+    # For good: what C has buffered is written at Blender's end. redirect_stdout, because Python's stream need
+    # not be that of file descriptor 1.
+    with (
+        open(os.dup(1), "w", encoding="utf-8") as stream,
+        contextlib.redirect_stdout(sys.stderr),
+    ):
+        os.dup2(2, 1)
+        yield Events(stream)

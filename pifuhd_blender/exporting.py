@@ -18,6 +18,7 @@ import addon_utils
 import bpy
 import mathutils
 
+from . import results
 from .engine.errors import EngineError
 
 Objects = Sequence[bpy.types.Object]
@@ -113,7 +114,10 @@ def _write_obj(path: str, people: Objects) -> None:
     )
 
 
-def _write_blend(path: str, _people: Objects) -> None:
+def _write_blend(path: str, people: Objects) -> None:
+    for image in filter(None, map(results.image_of, people)):
+        if image.packed_file is None:
+            image.pack()  # so that the texture goes where the file goes
     bpy.ops.wm.save_as_mainfile(filepath=path, copy=True, compress=True, check_existing=False)
 
 

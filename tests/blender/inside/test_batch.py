@@ -139,7 +139,8 @@ def test_json_lines_and_nothing_else(ext, fake, photos, tmp_path, capfd):
     assert a[-1]["seconds"] > 0
     failed = told[-2]
     assert failed["code"] == "no_person"
-    assert failed["text"] and failed["hint"]
+    assert failed["text"]
+    assert failed["hint"]
     assert told[-1] | {"seconds": 0} == {
         "event": "end", "outputs": [], "done": 1, "failed": 1, "skipped": 1, "seconds": 0,
     }  # fmt: skip
@@ -160,7 +161,8 @@ def test_a_terminal_gets_a_bar_and_whole_lines(ext, fake, photos, tmp_path, capf
     printed = capfd.readouterr().out
     assert re.search(r"\r\[1/1\] a\.png: #+-* +\d+ %", printed)
     drawn = [part for part in re.split(r"[\r\n]", printed) if part.startswith("[1/1]")]
-    assert drawn and all(len(part) <= 59 for part in drawn)
+    assert drawn
+    assert all(len(part) <= 59 for part in drawn)
     assert printed.endswith("PIFuHD: 1 of 1 done.\n")
 
 

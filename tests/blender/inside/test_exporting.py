@@ -17,7 +17,8 @@ def written(ext, fake, tmp_path):
         path = tmp_path / "ada.png"
         path.write_bytes(png(2, 2, TINY))
         out = tmp_path / "out"
-        arguments = [str(path), "-o", str(out), "--height", "1.5", "--format", ",".join(ext.exporting.FORMATS)]
+        formats = ",".join(ext.exporting.FORMATS)
+        arguments = [str(path), "-o", str(out), "--height", "1.5", "--format", formats]
         assert ext.commands.main([*arguments, *options]) == 0
         return out
 
@@ -65,7 +66,8 @@ def check(person):
     red = np.abs(found - FRONT).max(axis=1) <= 1  # some formats keep linear floats, some bytes
     blue = np.abs(found - REST).max(axis=1) <= 1
     assert (red ^ blue).all(), found
-    assert red.any() and (places[red][:, 1] < 0).all()
+    assert red.any()
+    assert (places[red][:, 1] < 0).all()
 
 
 @pytest.mark.parametrize("suffix", ["blend", "glb", "fbx", "obj"])

@@ -15,32 +15,40 @@ from typing import Any
 import bpy
 
 from . import images, jobs, orientation
-from .finish import Finish
+from .engine.errors import EngineError
+from .finish import EVERY_WAY, ONE, Finish
 
 
 def reconstruct(
     image: bpy.types.Image | str | os.PathLike[str],
     *,
-    on_line: Callable[[str], None] | None = None,
+    on_progress: Callable[[jobs.Job], None] | None = None,
     point: tuple[float, float, float] = (0.0, 0.0, 0.0),
     floor: bool = True,
     reference: bpy.types.Object | None = None,
     shade_smooth: bool = True,
     texture: bool = False,
     keep_normals: bool = False,
+    people: str = ONE,
     **settings: Any,
 ) -> bpy.types.Object:
     """Reconstruct the person in a photo and return the new object. Blocks; a line of progress for each tenth.
 
-    image: a Blender image, or the path of a PNG, JPEG, WebP, TIFF or BMP file. on_line: takes the lines of
-    progress; without it they are printed. point: where the feet go (floor) or the middle of the crop,
+    image: a Blender image, or the path of a PNG, JPEG, WebP, TIFF or BMP file. on_progress: called about ten
+    times a second with the job, whose label, fraction and remaining tell how far it is; without it lines are
+    printed. point: where the feet go (floor) or the middle of the crop,
     Blender units. reference: an image empty to lay the mesh over instead. texture: also project the photo
-    through a UV map. keep_normals: keep the normal maps as images. settings: those of the engine, for example
+    through a UV map. keep_normals: keep the normal maps as images. people: "ONE", or everybody as "SEPARATE"
+    objects, of which the first is returned, or "JOINED" in one. settings: those of the engine, for example
     height (the stature in metres, 0.1 to 10), resolution (64 to 1024 in steps of 32), box (x0, y0, x1, y1 of
     the person in pixels), person (2 is the second largest), topology ("triangles" or "quads"), faces (at most
     so many triangles).
     Raises EngineError, whose text and hint tell the user what happened and what to do; Cancelled.
     """
+    if people not in EVERY_WAY:
+        raise EngineError(
+            "bad_settings", f"{people!r} is no choice of people.", f"Use {' or '.join(EVERY_WAY)}."
+        )
     if isinstance(image, (str, os.PathLike)):
         name, picture = Path(image).stem, images.read_file(image)
         if texture:
@@ -57,9 +65,9 @@ def reconstruct(
         keep_normals=keep_normals,
         image=image.name if isinstance(image, bpy.types.Image) else "",
         turned=orientation.of_picture(picture),
+        people=people,
     )
-    say = Lines(on_line or print_line)
-    return jobs.run(name, picture, settings, say, finish)
+    return jobs.run(name, picture, settings, on_progress or Lines(print_line), finish)
 
 
 def print_line(line: str) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ONE, SEPARATE, JOINED = "ONE", "SEPARATE", "JOINED"
+EVERY_WAY = (ONE, SEPARATE, JOINED)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from engine import protocol
 from engine.errors import STAGES, Cancelled, EngineError
 
 FOLDER = Path(__file__).resolve().parent.parent
+HEIGHT = 1.75  # metres, where a client names none
 
 
 def mode() -> str:
@@ -91,20 +92,20 @@ def job(request: protocol.Message, send: "Send", cancelled: threading.Event) -> 
             if cancelled.is_set():
                 raise Cancelled
         if stage == "features" and request.fields["preview"]:
-            send(protocol.Message("preview", {}, box(settings["height"])))
+            send(protocol.Message("preview", {}, box(settings.get("height", HEIGHT))))
         if how == "deaf" and stage == "features":
             time.sleep(60.0)
         if how == "crash" and stage == "features":
             print("the fake engine falls over", flush=True)
             os._exit(7)
-    arrays = box(settings["height"])
+    arrays = box(settings.get("height", HEIGHT))
     if how == "bad_mesh":
         arrays["faces"][0, 0] = 99
     info = {
         "preset": "fake",
         "settings": settings,
         "photo": {"shape": list(photo.shape), "pid": os.getpid()},
-        **camera(photo, settings["height"], settings.get("person", 1), 2 if how == "two" else 1),
+        **camera(photo, settings.get("height", HEIGHT), settings.get("person", 1), 2 if how == "two" else 1),
     }
     arrays["normals_front"] = np.full((16, 16, 3), (128, 128, 255), np.uint8)
     arrays["normals_back"] = np.full((16, 16, 3), (128, 128, 0), np.uint8)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The batch command as a user types it, in a real Blender, with the zip installed by Blender itself."""
 
+import json
 import os
 import signal
 import struct
@@ -39,11 +40,11 @@ def test_a_batch_writes_every_format_and_goes_on_after_a_bad_picture(installed, 
     out = tmp_path / "out"
     gone = str(tmp_path / "gone.png")
     done = installed.run(
-        *command(gone, photo, "-o", str(out), "--format", "glb,obj,blend", "--resolution", "64")
+        *command(gone, photo, "-o", str(out), "--format", "glb,obj,blend,fbx", "--resolution", "64")
     )
     printed = done.stdout + done.stderr
     assert done.returncode == 1, printed
-    assert sorted(path.name for path in out.iterdir()) == ["ada.blend", "ada.glb", "ada.obj"], printed
+    assert sorted(path.name for path in out.iterdir()) == ["ada.blend", "ada.fbx", "ada.glb", "ada.obj"], printed
     assert (out / "ada.glb").read_bytes()[:4] == b"glTF"
     assert "PIFuHD: failed: gone.png: There is no file" in printed
     assert "PIFuHD: 1 of 2 done." in printed
@@ -56,6 +57,14 @@ def test_all_done_is_exit_code_0(installed, photo, tmp_path):
     done = installed.run(*command(photo, "-o", str(tmp_path / "out")))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PIFuHD: [1/1] ada.png: wrote" in done.stdout
+
+
+def test_with_jsonl_standard_output_holds_nothing_else(installed, photo, tmp_path):
+    installed.set_mode("ok")
+    done = installed.run(*command(photo, "-o", str(tmp_path / "out"), "--format", "glb,fbx,blend", "--jsonl"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["event"] for one in told if one["event"] != "progress"] == ["start", "done", "end"]
 
 
 def test_a_wrong_command_line_is_exit_code_2_and_help_is_0(installed, photo):

@@ -21,6 +21,9 @@ import pytest
 PACKAGE = "bl_ext.user_default.pifuhd_blender"
 ROOMS = (
     "api",
+    "batch",
+    "batch_inputs",
+    "batch_report",
     "box_geometry",
     "box_overlay",
     "commands",
@@ -28,6 +31,7 @@ ROOMS = (
     "engine_setup",
     "environment",
     "estimate",
+    "exporting",
     "finish",
     "image_operators",
     "images",

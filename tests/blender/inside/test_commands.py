@@ -126,7 +126,7 @@ def test_a_target_that_cannot_be_replaced_leaves_no_partial_file(ext, fake, phot
         [],
         ["p.png"],
         ["-o", "out"],
-        ["p.png", "-o", "out", "--format", "fbx"],
+        ["p.png", "-o", "out", "--format", "stl"],
         ["p.png", "-o", "out", "--unknown"],
         ["p.png", "-o", "out", "--resolution", "100"],
         ["p.png", "-o", "out", "--resolution", "1056"],

@@ -93,6 +93,6 @@ def test_ctrl_c_ends_the_engine(ext, fake, photo):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        ext.api.reconstruct(photo, on_line=interrupt, height=1.7)
+        ext.api.reconstruct(photo, on_progress=interrupt, height=1.7)
     assert ext.jobs.current() is None
     assert not ext.jobs._engine.alive

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reconstructions to files: whole or not at all, a metre long where the person is, upright, with colours.
+
+What a format carries: blend everything; glb and fbx shape and vertex colours; obj shape and vertex colours as
+three more numbers of each vertex, which Blender, MeshLab and ZBrush read and others pass over. The photograph
+as a texture is mixed with the colours by nodes, which only Blender has, so it is in the blend alone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import addon_utils
+import bpy
+import mathutils
+
+from . import results
+from .engine.errors import EngineError
+
+Objects = Sequence[bpy.types.Object]
+
+
+def write(target: Path, people: Objects) -> None:
+    """Write the objects alone, or the whole file for a blend, in the format of the target's ending.
+
+    It is written under another name in the same folder, then renamed; Ctrl-C waits for that.
+    Raises EngineError "io"; KeyboardInterrupt once the file is there.
+    """
+    partial = target.with_name(f".{target.stem}.partial{target.suffix}")
+    try:
+        with _undisturbed():
+            _WRITERS[target.suffix[1:]](str(partial), people)
+            os.replace(partial, target)
+    except (OSError, RuntimeError) as error:  # operators raise RuntimeError with Blender's message
+        reason = str(error).strip().removeprefix("Error: ").rstrip(".")
+        raise EngineError(
+            "io",
+            f"{target.name} cannot be written: {reason}.",
+            "Check the folder's permissions and the free disk space.",
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def at_origin(people: Objects, metre: float) -> Iterator[None]:
+    """For a while the first stands upright on the world's origin in its own size, the others beside it.
+
+    metre: Blender units of a metre, which become 1.
+    """
+    older = [person.matrix_world.copy() for person in people]
+    move = mathutils.Matrix.Scale(1.0 / metre, 4) @ older[0].inverted()
+    for person, matrix in zip(people, older):
+        person.matrix_world = move @ matrix
+    try:
+        yield
+    finally:
+        for person, matrix in zip(people, older):
+            person.matrix_world = matrix
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keep Ctrl-C until the end. Inside an exporter it would become a RuntimeError like any other."""
+    waiting: list[int] = []
+    older = signal.signal(signal.SIGINT, lambda number, _frame: waiting.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, older)
+    if waiting:
+        raise KeyboardInterrupt
+
+
+def _select(people: Objects) -> None:
+    for item in bpy.context.view_layer.objects:
+        item.select_set(item in people)
+
+
+def _write_glb(path: str, people: Objects) -> None:
+    _enable("io_scene_gltf2", "EXPORT_SCENE_OT_gltf")
+    _select(people)
+    # ACTIVE, because the exporter would not find the colours behind the node that mixes the photograph in.
+    bpy.ops.export_scene.gltf(
+        filepath=path, export_format='GLB', use_selection=True, export_vertex_color='ACTIVE'
+    )
+
+
+def _write_fbx(path: str, people: Objects) -> None:
+    _enable("io_scene_fbx", "EXPORT_SCENE_OT_fbx")
+    _select(people)
+    # A Blender unit is a metre here; the scene's own unit would be counted twice, see at_origin.
+    bpy.ops.export_scene.fbx(
+        filepath=path,
+        use_selection=True,
+        apply_unit_scale=False,
+        colors_type='SRGB',
+        prioritize_active_color=True,
+    )
+
+
+def _write_obj(path: str, people: Objects) -> None:
+    _select(people)
+    bpy.ops.wm.obj_export(
+        filepath=path,
+        export_selected_objects=True,
+        export_colors=True,
+        export_materials=False,
+        export_uv=False,
+    )
+
+
+def _write_blend(path: str, people: Objects) -> None:
+    for image in filter(None, map(results.image_of, people)):
+        if image.packed_file is None:
+            image.pack()  # so that the texture goes where the file goes
+    bpy.ops.wm.save_as_mainfile(filepath=path, copy=True, compress=True, check_existing=False)
+
+
+def _enable(addon: str, operator: str) -> None:
+    """Exporters that are add-ons, which the user may have switched off."""
+    if not hasattr(bpy.types, operator):
+        addon_utils.enable(addon)
+
+
+_WRITERS: dict[str, Callable[[str, Objects], None]] = {
+    "glb": _write_glb,
+    "obj": _write_obj,
+    "blend": _write_blend,
+    "fbx": _write_fbx,
+}
+FORMATS = tuple(_WRITERS)

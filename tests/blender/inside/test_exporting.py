@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What comes back when an exported person is imported again: size, which way is up and forward, colours."""
+
+import bpy
+import numpy as np
+import pytest
+from conftest import TINY, png
+
+FRONT, REST = (200, 30, 40), (30, 60, 200)  # of the fake engine's box: its front is at -y
+
+
+@pytest.fixture
+def written(ext, fake, tmp_path):
+    """Writes a person 1.5 m tall in each format; the folder."""
+
+    def write(*options):
+        path = tmp_path / "ada.png"
+        path.write_bytes(png(2, 2, TINY))
+        out = tmp_path / "out"
+        formats = ",".join(ext.exporting.FORMATS)
+        arguments = [str(path), "-o", str(out), "--height", "1.5", "--format", formats]
+        assert ext.commands.main([*arguments, *options]) == 0
+        return out
+
+    return write
+
+
+def read(path):
+    """Import a file into an empty scene; its mesh objects."""
+    if path.suffix == ".blend":
+        bpy.ops.wm.open_mainfile(filepath=str(path))
+    else:
+        bpy.ops.wm.read_homefile(use_empty=True)
+        if path.suffix == ".glb":
+            bpy.ops.import_scene.gltf(filepath=str(path))
+        elif path.suffix == ".fbx":
+            bpy.ops.import_scene.fbx(filepath=str(path))
+        else:
+            bpy.ops.wm.obj_import(filepath=str(path))
+    bpy.context.view_layer.update()
+    return sorted((item for item in bpy.data.objects if item.type == 'MESH'), key=lambda item: item.name)
+
+
+def corners(person):
+    """World positions (N, 3) of all vertices."""
+    return np.array([person.matrix_world @ vertex.co for vertex in person.data.vertices])
+
+
+def colours(person):
+    """sRGB (N, 3), 0 to 255, one of each vertex."""
+    [layer] = person.data.color_attributes
+    values = np.array([item.color_srgb[:3] for item in layer.data])
+    if layer.domain == 'CORNER':
+        each = np.zeros((len(person.data.vertices), 3))
+        each[[loop.vertex_index for loop in person.data.loops]] = values
+        values = each
+    return np.rint(values * 255)
+
+
+def check(person):
+    """The fake engine's box, 0.6 x 0.4 x 1.5, feet on the ground, red toward -y and blue elsewhere."""
+    places = corners(person)
+    np.testing.assert_allclose(places.min(axis=0), [-0.3, -0.2, 0.0], atol=1e-5)
+    np.testing.assert_allclose(places.max(axis=0), [0.3, 0.2, 1.5], atol=1e-5)
+    found = colours(person)
+    red = np.abs(found - FRONT).max(axis=1) <= 1  # some formats keep linear floats, some bytes
+    blue = np.abs(found - REST).max(axis=1) <= 1
+    assert (red ^ blue).all(), found
+    assert red.any()
+    assert (places[red][:, 1] < 0).all()
+
+
+@pytest.mark.parametrize("suffix", ["blend", "glb", "fbx", "obj"])
+def test_every_format_keeps_size_direction_and_colours(written, suffix):
+    [person] = read(written() / f"ada.{suffix}")
+    check(person)
+
+
+def test_the_startup_scene_of_a_user_who_works_in_centimetres_changes_nothing(written):
+    bpy.context.scene.unit_settings.scale_length = 0.01
+    out = written()
+    for suffix in ("blend", "glb", "fbx", "obj"):
+        [person] = read(out / f"ada.{suffix}")
+        check(person)
+
+
+def test_a_texture_leaves_the_colours_in_the_other_formats(written):
+    out = written("--texture")
+    for suffix in ("glb", "fbx", "obj"):
+        [person] = read(out / f"ada.{suffix}")
+        check(person)
+    [person] = read(out / "ada.blend")
+    assert person["pifuhd_image"].packed_file is not None, "the photograph is lost when the file moves"
+    assert "Photograph" in person.data.uv_layers
+
+
+def test_everybody_stands_beside_each_other_in_each_format(written, fake):
+    fake.mode = "two"
+    out = written("--people", "separate")
+    for suffix in ("blend", "glb", "fbx", "obj"):
+        first, second = read(out / f"ada.{suffix}")
+        check(first)
+        np.testing.assert_allclose(corners(second) - corners(first), [[1.5, 0.0, 0.0]] * 24, atol=1e-5)
+
+
+def test_no_colours_are_no_error(written):
+    out = written("--colour", "none")
+    for suffix in ("blend", "glb", "fbx", "obj"):
+        [person] = read(out / f"ada.{suffix}")
+        assert len(person.data.color_attributes) == 0

@@ -77,6 +77,7 @@ class PIFUHD_OT_set_up_engine(_SetupOperator):
 
     def act(self) -> None:
         jobs.stop_engine()  # it may run from the environment that is changed
+        engine_status.forget()
         task = engine_setup.start()
         if bpy.app.background:  # timers never fire there
             while not engine_setup.settle():

@@ -27,7 +27,7 @@ POLL = 1.0  # seconds between two looks at the engine
 WANTED = 5.0  # seconds after the last drawing of the status line until nobody looks any more
 
 WHERE = {
-    "": "nothing loaded",
+    "": "with nothing loaded",
     "cpu": "on the processor",
     "cuda": "on the graphics card",
     "mps": "on Apple's graphics",
@@ -85,17 +85,16 @@ def line() -> tuple[str, str]:
     if _question is not None and _question.name:
         return _question.name, 'TIME'
     if engine is None or not engine.alive:
-        return "Engine off; it starts with a job", 'RADIOBUT_OFF'
+        return "Off until the next job", 'RADIOBUT_OFF'
     return "Ready" if _state is None else described(_state), 'RADIOBUT_ON'
 
 
 def described(state: dict[str, Any]) -> str:
     """The engine's state in words: on what it computes, and the memory that it holds."""
     kind = state["device"].partition(":")[0]
-    parts = [WHERE.get(kind, kind), f"{devices.in_words(state['resident'] / 1e6)} of memory"]
-    if state["device_memory"]:
-        parts.append(f"{devices.in_words(state['device_memory'] / 1e6)} of the card's")
-    return f"Ready, {', '.join(parts)}"
+    here, there = (devices.in_words(state[name] / 1e6) for name in ("resident", "device_memory"))
+    held = f"{there} there, {here} here" if state["device_memory"] else f"{here} of memory"
+    return f"Ready {WHERE.get(kind, kind)}: {held}"
 
 
 def findings() -> list[Finding]:

@@ -126,11 +126,10 @@ class PIFUHD_OT_remove_engine(_SetupOperator):
 
     @classmethod
     def reason(cls) -> str:
-        return busy() or ("" if engine_setup.status().stamp else "There is nothing to remove.")
+        return busy() or ("" if engine_setup.removable_mb() else "There is nothing to remove.")
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        stamp = engine_setup.status().stamp
-        size = devices.in_words(stamp.mb) if stamp else ""
+        size = devices.in_words(engine_setup.removable_mb())
         return context.window_manager.invoke_confirm(
             self,
             event,

@@ -7,7 +7,7 @@ import bpy
 import pytest
 from conftest import wait_for
 
-READY = "Ready, on the graphics card, 900 MB of memory, 2.0 GB of the card's"
+READY = "Ready on the graphics card: 2.0 GB there, 900 MB here"
 
 
 def look(ext):
@@ -27,7 +27,7 @@ def running(ext, fake, photo):
 
 
 def test_it_is_off_before_the_first_job(ext, fake):
-    assert ext.engine_status.line()[0] == "Engine off; it starts with a job"
+    assert ext.engine_status.line()[0] == "Off until the next job"
     ext.engine_status.watch()
     assert not bpy.app.timers.is_registered(ext.engine_status._tick)  # there is nothing to ask
     assert not bpy.ops.pifuhd.free_memory.poll()
@@ -47,7 +47,7 @@ def test_a_running_engine_tells_device_and_memory_and_gives_them_back(ext, runni
     assert bpy.ops.pifuhd.free_memory() == {'FINISHED'}
     assert ext.engine_status.line()[0] == "Freeing memory"
     wait_for(ext.engine_status.settle)
-    assert ext.engine_status.line()[0] == "Ready, on the graphics card, 100 MB of memory"
+    assert ext.engine_status.line()[0] == "Ready on the graphics card: 100 MB of memory"
 
 
 def test_the_line_is_asked_for_only_while_it_is_drawn(ext, running, monkeypatch):
@@ -65,7 +65,7 @@ def test_stop_ends_the_process_without_waiting(ext, running):
     assert bpy.ops.pifuhd.stop_engine() == {'FINISHED'}
     wait_for(ext.engine_status.settle)
     wait_for(lambda: running.processes() == [])
-    assert ext.engine_status.line()[0] == "Engine off; it starts with a job"
+    assert ext.engine_status.line()[0] == "Off until the next job"
 
 
 def test_an_engine_that_does_not_answer_can_be_stopped_and_a_job_cancelled(ext, running, photo, capfd):

@@ -48,6 +48,7 @@ class Notice:
 _status = Status("", "The engine is not set up.", SET_UP)
 _automatic = devices.OFFERED[-1]
 _folder = Path()
+_kept_mb = 0
 _task: Task | None = None
 _then: Callable[[], None] | None = None
 _notice: Notice | None = None
@@ -101,10 +102,21 @@ def folder() -> Path:
     return _folder
 
 
+def kept_mb() -> int:
+    """Megabytes that an unfinished setup has downloaded already. Reads nothing from disk."""
+    return _kept_mb
+
+
+def removable_mb() -> int:
+    """Megabytes that `remove` would free, as `refresh` last found them."""
+    return _kept_mb + (_status.stamp.mb if _status.stamp else 0)
+
+
 def refresh() -> None:
     """Look for the engine's Python: environment variable, then preferences, then our own environment."""
-    global _status, _automatic, _folder
+    global _status, _automatic, _folder, _kept_mb
     _folder = user_folder()
+    _kept_mb = environment.size_mb(downloads_folder())
     _automatic = devices.find(devices.AUTOMATIC)
     _status = _look()
 
@@ -165,7 +177,12 @@ def start() -> Setup:
         Path(wheels) if wheels else None,
     )
     task = Setup(plan, setup_log_path())
-    follow(task)
+
+    def use() -> None:
+        if chosen is not None:
+            chosen.engine_python = ""  # it would come before the new environment
+
+    follow(task, use)
     return task
 
 

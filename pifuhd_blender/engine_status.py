@@ -17,7 +17,7 @@ import bpy
 
 from . import devices, engine_setup, jobs
 from .engine.client import EngineClient
-from .engine.errors import EngineError
+from .engine.errors import Cancelled, EngineError
 from .engine.findings import Finding, examine
 from .engine.process import EngineProcess
 from .job import STARTING, talking
@@ -25,6 +25,14 @@ from .tasks import Task
 
 POLL = 1.0  # seconds between two looks at the engine
 WANTED = 5.0  # seconds after the last drawing of the status line until nobody looks any more
+
+WHERE = {
+    "": "with nothing loaded",
+    "cpu": "on the processor",
+    "cuda": "on the graphics card",
+    "mps": "on Apple's graphics",
+}
+"""The engine's device, without its number -> words."""
 
 
 class _Question:
@@ -42,7 +50,8 @@ class _Question:
         return not self._thread.is_alive()
 
     def _work(self) -> None:
-        with contextlib.suppress(EngineError):  # an engine that went meanwhile; the line then says it is off
+        # An engine that went meanwhile, by itself or stopped by the user: the line then says that it is off.
+        with contextlib.suppress(EngineError, Cancelled):
             self.answer = self._ask()
 
 
@@ -76,16 +85,16 @@ def line() -> tuple[str, str]:
     if _question is not None and _question.name:
         return _question.name, 'TIME'
     if engine is None or not engine.alive:
-        return "Engine off; it starts with a job", 'RADIOBUT_OFF'
+        return "Off until the next job", 'RADIOBUT_OFF'
     return "Ready" if _state is None else described(_state), 'RADIOBUT_ON'
 
 
 def described(state: dict[str, Any]) -> str:
     """The engine's state in words: on what it computes, and the memory that it holds."""
-    parts = [state["device"] or "nothing loaded", f"{devices.in_words(state['resident'] / 1e6)} of memory"]
-    if state["device_memory"]:
-        parts.append(f"{devices.in_words(state['device_memory'] / 1e6)} of the device's")
-    return f"Ready: {', '.join(parts)}"
+    kind = state["device"].partition(":")[0]
+    here, there = (devices.in_words(state[name] / 1e6) for name in ("resident", "device_memory"))
+    held = f"{there} there, {here} here" if state["device_memory"] else f"{here} of memory"
+    return f"Ready {WHERE.get(kind, kind)}: {held}"
 
 
 def findings() -> list[Finding]:
@@ -97,10 +106,15 @@ def examined() -> bool:
     return bool(_findings)
 
 
+def forget() -> None:
+    """Drop what the last examination found: it is of another environment."""
+    _findings.clear()
+
+
 def idle_engine() -> EngineProcess | None:
-    """The engine's process where it runs, has no job, and no question is open; else None."""
+    """The engine's process where it runs and has no job; else None."""
     engine = jobs.engine()
-    return engine if engine and engine.alive and jobs.current() is None and _question is None else None
+    return engine if engine and engine.alive and jobs.current() is None else None
 
 
 def watch() -> None:
@@ -118,7 +132,7 @@ def free_memory() -> None:
 
 
 def stop() -> None:
-    """End the engine's process without waiting for its end."""
+    """End the engine's process without waiting for its end, also where it no longer answers."""
     engine = idle_engine()
     if engine is not None:
         _begin(_Question("Stopping the engine", engine.stop))
@@ -153,7 +167,7 @@ def settle() -> bool:
 
 def _ask(name: str, ask: Callable[[EngineClient], dict[str, Any]]) -> None:
     engine = idle_engine()
-    if engine is not None:
+    if engine is not None and _question is None:
 
         def talk() -> dict[str, Any]:
             with talking:
@@ -170,9 +184,14 @@ def _begin(question: _Question) -> None:
 
 
 def _tick() -> float | None:
+    global _state
     if not settle():
         return POLL
-    if jobs.engine() is None or time.monotonic() - _drawn > WANTED:
+    engine = jobs.engine()
+    if engine is None or not engine.alive:
+        _state = None
+        return None
+    if time.monotonic() - _drawn > WANTED:
         return None
     _ask("", EngineClient.status)
     return POLL
@@ -185,6 +204,6 @@ def register() -> None:
 def unregister() -> None:
     global _question, _state
     _question = _state = None
-    _findings.clear()
+    forget()
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)

@@ -146,10 +146,10 @@ class Job:
         outcome: Outcome
         try:
             client = self._engine.ensure()
-            self._connected.set()
-            if self.cancelling:
-                raise Cancelled
-            with talking:
+            with talking:  # until then a cancel need not wait for whoever talks now
+                self._connected.set()
+                if self.cancelling:
+                    raise Cancelled
                 outcome = self._reconstruct(client)
         except (EngineError, Cancelled) as ended:
             outcome = ended

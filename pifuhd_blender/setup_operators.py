@@ -77,6 +77,7 @@ class PIFUHD_OT_set_up_engine(_SetupOperator):
 
     def act(self) -> None:
         jobs.stop_engine()  # it may run from the environment that is changed
+        engine_status.forget()
         task = engine_setup.start()
         if bpy.app.background:  # timers never fire there
             while not engine_setup.settle():
@@ -125,11 +126,10 @@ class PIFUHD_OT_remove_engine(_SetupOperator):
 
     @classmethod
     def reason(cls) -> str:
-        return busy() or ("" if engine_setup.status().stamp else "There is nothing to remove.")
+        return busy() or ("" if engine_setup.removable_mb() else "There is nothing to remove.")
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        stamp = engine_setup.status().stamp
-        size = devices.in_words(stamp.mb) if stamp else ""
+        size = devices.in_words(engine_setup.removable_mb())
         return context.window_manager.invoke_confirm(
             self,
             event,

@@ -53,6 +53,9 @@ class PIFUHD_PT_setup(bpy.types.Panel):
         row = layout.row()
         row.scale_y = 1.8
         row.operator("pifuhd.set_up_engine", text=_verb(), icon='IMPORT')
+        if engine_setup.removable_mb():
+            size = devices.in_words(engine_setup.removable_mb())
+            layout.operator("pifuhd.remove_engine", text=f"Remove {size}", icon='TRASH')
 
 
 class PIFUHD_PT_setup_other(bpy.types.Panel):
@@ -97,7 +100,7 @@ class PIFUHD_PT_engine(bpy.types.Panel):
         text, icon = engine_status.line()
         draw_text(context, layout, text, icon)
         row = layout.row(align=True)
-        row.operator("pifuhd.free_memory", icon='TRASH')
+        row.operator("pifuhd.free_memory", icon='MEMORY')
         row.operator("pifuhd.stop_engine", text="Stop", icon='QUIT')
         row.operator("pifuhd.open_log", text="", icon='TEXT')
         draw_state(context, layout)
@@ -114,9 +117,10 @@ class PIFUHD_PT_environment(bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        stamp = engine_setup.status().stamp
-        if stamp is not None:
+        stamp, chosen = engine_setup.status().stamp, engine_setup.preferences()
+        if stamp is not None and chosen is not None:
             layout.label(text=f"PyTorch for: {devices.find(stamp.device).name}")
+            layout.prop(chosen, "device")
             row = layout.row(align=True)
             row.operator("pifuhd.set_up_engine", text="Set Up Again", icon='FILE_REFRESH')
             row.operator("pifuhd.remove_engine", text=f"Remove {devices.in_words(stamp.mb)}", icon='TRASH')
@@ -170,6 +174,8 @@ def draw_choices(layout: bpy.types.UILayout, chosen: bpy.types.AddonPreferences)
         _draw_fact(column, "Download", "nothing")
     else:
         _draw_fact(column, "Download", device.download)
+    if engine_setup.kept_mb():
+        _draw_fact(column, "Of it here", devices.in_words(engine_setup.kept_mb()))
     _draw_fact(column, "Disk", f"{devices.in_words(device.room_mb)} while it works")
     row = _draw_fact(column, "Folder", str(engine_setup.folder()))
     row.operator("wm.path_open", text="", icon='FILE_FOLDER', emboss=False).filepath = str(

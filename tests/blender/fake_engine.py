@@ -6,8 +6,10 @@ package:
 
 ok; slow (20 s of progress, stops when cancelled); deaf (falls silent for a minute, ignores cancel);
 no_person; out_of_memory; crash (dies in the middle); two (the photo shows two people, side by side);
-bad_mesh (a face beyond the vertices); refuse (ends before it listens); late (listens after 3 s). A photo
-whose bytes hold "nobody" gives no_person in every mode.
+bad_mesh (a face beyond the vertices); refuse (ends before it listens); late (listens after 3 s); mute (never
+answers a status). A photo whose bytes hold "nobody" gives no_person in every mode.
+
+It says to hold 900 MB, and 100 MB once its weights are unloaded.
 
 The mesh is a box, 0.6 x 0.4 x height metres, feet on z = 0, front red, the rest blue.
 """
@@ -124,6 +126,15 @@ class Send:
             protocol.send(self._connection, message)
 
 
+def state(megabytes: int) -> protocol.Message:
+    """What the engine tells of itself, as if it computed on a graphics card."""
+    loaded = [{"preset": "fake", "sha256": "0" * 64, "device": "cuda:0"}] if megabytes > 100 else []
+    fields = {"resident": megabytes * 10**6, "device_memory": len(loaded) * 2 * 10**9, "weights": loaded}
+    return protocol.Message(
+        "state", {"device": "cuda:0", **fields, "running": False, "waiting": 0, "clients": 1}
+    )
+
+
 def serve(address: str) -> None:
     key = bytes.fromhex(os.environ.pop(protocol.KEY_VARIABLE))
     if mode() == "refuse":
@@ -133,6 +144,7 @@ def serve(address: str) -> None:
         time.sleep(3.0)
     with Listener(address, authkey=key) as listener, listener.accept() as connection:
         send, cancelled, worker = Send(connection), threading.Event(), None
+        megabytes = 900
         while True:
             message = protocol.receive(connection)
             if message.type == "hello":
@@ -141,6 +153,11 @@ def serve(address: str) -> None:
                 cancelled = threading.Event()
                 worker = threading.Thread(target=answer, args=(message, send, cancelled), daemon=True)
                 worker.start()
+            elif message.type == "status" and mode() != "mute":
+                send(state(megabytes))
+            elif message.type == "unload":
+                megabytes = 100
+                send(state(megabytes))
             elif message.type == "cancel":
                 cancelled.set()
             elif message.type == "shutdown":

@@ -29,6 +29,7 @@ ROOMS = (
     "commands",
     "devices",
     "engine_setup",
+    "engine_status",
     "environment",
     "estimate",
     "exporting",
@@ -50,6 +51,7 @@ ROOMS = (
     "request",
     "results",
     "setup_operators",
+    "setup_panel",
     "weights",
     "weights_download",
 )
@@ -76,7 +78,8 @@ def empty_scene(ext: SimpleNamespace) -> Iterator[bpy.types.Scene]:
     ext.people.forget()
     ext.estimate.forget()
     ext.jobs.set_notice(None)
-    for tick in (ext.jobs._tick, ext.engine_setup._tick, ext.weights_download._tick):
+    for room in (ext.jobs, ext.engine_setup, ext.engine_status, ext.weights_download):
+        tick = room._tick
         if bpy.app.timers.is_registered(tick):
             bpy.app.timers.unregister(tick)
 

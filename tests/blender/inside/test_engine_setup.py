@@ -158,6 +158,9 @@ def test_what_was_downloaded_survives_a_cancel_and_a_failure(ext, home, requirem
     assert index.fetched == {first: 1, large: 1}
     assert not ext.engine_setup.environment_folder().exists()
 
+    assert ext.engine_setup.kept_mb() == 1  # the first package, of 0.6 MB
+    assert bpy.ops.pifuhd.remove_engine.poll()
+
     # Then the index loses the file, then all is well.
     index.pause = 0.0
     index.lost = {large}
@@ -197,6 +200,7 @@ def test_offline_a_folder_of_wheels_is_enough(ext, home, requirements, wheels):
     with pytest.raises(RuntimeError, match=r"Blender is offline\. Turn on Allow Online Access"):
         bpy.ops.pifuhd.set_up_engine()
     choices(ext).wheel_folder = str(wheels)
+    choices(ext).engine_python = str(wheels / "gone")  # it would come first
     assert bpy.ops.pifuhd.set_up_engine() == {'FINISHED'}  # in background it blocks
     assert version_in(ext.engine_setup.status().python, "tinyengine") == "1.0"
 

@@ -60,9 +60,9 @@ def open_scene(path: Path) -> None:
     try:
         bpy.ops.wm.open_mainfile(filepath=str(path.absolute()), load_ui=False, use_scripts=False)
     except RuntimeError as error:  # with Blender's message
-        reason = str(error).strip().removeprefix("Error: ").rstrip(".")
+        why = exporting.reason(error)
         raise EngineError(
-            "io", f"{path} cannot be opened: {reason}.", "Check the path of the .blend file."
+            "io", f"{path} cannot be opened: {why}.", "Check the path of the .blend file."
         ) from error
     if bpy.context.object is not None and bpy.context.object.mode != 'OBJECT':
         bpy.ops.object.mode_set(mode='OBJECT')  # exporters take the selection, which other modes do not have

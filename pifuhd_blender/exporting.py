@@ -8,10 +8,12 @@ as a texture is mixed with the colours by nodes, which only Blender has, so it i
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 import addon_utils
@@ -23,6 +25,11 @@ from .engine.errors import EngineError
 
 Objects = Sequence[bpy.types.Object]
 
+OBJ_BYTES = 256  # of a vertex with its colour and normal, and of its share of the faces, at the most
+PARTLY = "the disk took only a part of it"
+ZSTD_END = (0x8F92EAB1).to_bytes(4, "little")
+"""Last bytes of a compressed blend: the magic number of Zstandard's seek table."""
+
 
 def write(target: Path, people: Objects) -> None:
     """Write the objects alone, or the whole file for a blend, in the format of the target's ending.
@@ -32,18 +39,26 @@ def write(target: Path, people: Objects) -> None:
     """
     partial = target.with_name(f".{target.stem}.partial{target.suffix}")
     try:
-        with _undisturbed():
+        # What exporters print of their progress would break the bar; what fails they raise.
+        with _undisturbed(), redirect_stdout(io.StringIO()):
             _WRITERS[target.suffix[1:]](str(partial), people)
             os.replace(partial, target)
     except (OSError, RuntimeError) as error:  # operators raise RuntimeError with Blender's message
-        reason = str(error).strip().removeprefix("Error: ").rstrip(".")
         raise EngineError(
             "io",
-            f"{target.name} cannot be written: {reason}.",
+            f"{target.name} cannot be written: {reason(error)}.",
             "Check the folder's permissions and the free disk space.",
         ) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def reason(error: OSError | RuntimeError) -> str:
+    """Why an operator failed, without a full stop. Those written in Python give a whole traceback, whose last
+    line tells."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith("Location: ")] or [type(error).__name__]
+    return told[-1].removeprefix("Error: ").rstrip(".")
 
 
 @contextmanager
@@ -104,6 +119,9 @@ def _write_fbx(path: str, people: Objects) -> None:
 
 
 def _write_obj(path: str, people: Objects) -> None:
+    vertices = sum(len(person.data.vertices) for person in people)
+    if shutil.disk_usage(Path(path).parent).free < OBJ_BYTES * vertices:
+        raise OSError("the disk is full")  # met in the middle, it ends Blender 5.0 with a C++ exception
     _select(people)
     bpy.ops.wm.obj_export(
         filepath=path,
@@ -112,6 +130,15 @@ def _write_obj(path: str, people: Objects) -> None:
         export_materials=False,
         export_uv=False,
     )
+    _check_obj(path, people)
+
+
+def _check_obj(path: str, people: Objects) -> None:
+    """Raise OSError where faces are missing: the exporter of Blender 4.2 does not tell of a full disk."""
+    with open(path, "rb") as file:
+        faces = sum(line.startswith(b"f ") and line.endswith(b"\n") for line in file)
+    if faces != sum(len(person.data.polygons) for person in people):
+        raise OSError(PARTLY)
 
 
 def _write_blend(path: str, people: Objects) -> None:
@@ -119,6 +146,11 @@ def _write_blend(path: str, people: Objects) -> None:
         if image.packed_file is None:
             image.pack()  # so that the texture goes where the file goes
     bpy.ops.wm.save_as_mainfile(filepath=path, copy=True, compress=True, check_existing=False)
+    # Blender 5.0 does not always tell of a full disk.
+    with open(path, "rb") as file:
+        file.seek(-min(os.path.getsize(path), len(ZSTD_END)), os.SEEK_END)
+        if file.read() != ZSTD_END:
+            raise OSError(PARTLY)
 
 
 def _enable(addon: str, operator: str) -> None:

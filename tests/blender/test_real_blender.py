@@ -44,8 +44,8 @@ def test_a_batch_writes_every_format_and_goes_on_after_a_bad_picture(installed, 
     )
     printed = done.stdout + done.stderr
     assert done.returncode == 1, printed
-    written = sorted(path.name for path in out.iterdir())
-    assert written == ["ada.blend", "ada.fbx", "ada.glb", "ada.obj"], printed
+    files = sorted(path.name for path in out.iterdir())
+    assert files == ["ada.blend", "ada.fbx", "ada.glb", "ada.obj"], printed
     assert (out / "ada.glb").read_bytes()[:4] == b"glTF"
     assert "PIFuHD: failed: gone.png: There is no file" in printed
     assert "PIFuHD: 1 of 2 done." in printed

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What comes back when an exported person is imported again: size, which way is up and forward, colours."""
 
+import sys
+from types import SimpleNamespace
+
 import bpy
 import numpy as np
 import pytest
@@ -108,3 +111,51 @@ def test_no_colours_are_no_error(written):
     for suffix in ("blend", "glb", "fbx", "obj"):
         [person] = read(out / f"ada.{suffix}")
         assert len(person.data.color_attributes) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files, which Windows cannot")
+@pytest.mark.parametrize("suffix", ["blend", "glb", "fbx"])
+def test_a_disk_that_takes_only_a_part_is_one_sentence_and_leaves_nothing(
+    ext, fake, tmp_path, capfd, monkeypatch, suffix
+):
+    import resource
+
+    real = ext.exporting._WRITERS[suffix]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limited(path, people):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+        try:
+            real(path, people)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    monkeypatch.setitem(ext.exporting._WRITERS, suffix, limited)
+    path = tmp_path / "ada.png"
+    path.write_bytes(png(2, 2, TINY))
+    out = tmp_path / "out"
+    assert ext.commands.main([str(path), "-o", str(out), "--format", suffix]) == 1
+    [failed] = [line for line in capfd.readouterr().out.splitlines() if "failed: " in line]
+    assert f"ada.{suffix} cannot be written: " in failed
+    assert "Traceback" not in failed
+    assert failed.endswith("Check the folder's permissions and the free disk space.")
+    assert list(out.iterdir()) == []
+
+
+def test_an_obj_is_not_begun_on_a_disk_without_room(ext, fake, tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(ext.exporting.shutil, "disk_usage", lambda _folder: SimpleNamespace(free=1000))
+    path = tmp_path / "ada.png"
+    path.write_bytes(png(2, 2, TINY))
+    out = tmp_path / "out"
+    assert ext.commands.main([str(path), "-o", str(out), "--format", "obj"]) == 1
+    assert "ada.obj cannot be written: the disk is full." in capfd.readouterr().out
+    assert list(out.iterdir()) == []
+
+
+def test_half_an_obj_is_noticed(ext, written):
+    path = written() / "ada.obj"
+    people = read(path)
+    ext.exporting._check_obj(str(path), people)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(OSError, match="only a part"):
+        ext.exporting._check_obj(str(path), people)

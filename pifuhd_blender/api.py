@@ -17,12 +17,13 @@ import bpy
 from . import images, jobs, orientation
 from .engine.errors import EngineError
 from .finish import EVERY_WAY, ONE, Finish
+from .job import Job
 
 
 def reconstruct(
     image: bpy.types.Image | str | os.PathLike[str],
     *,
-    on_progress: Callable[[jobs.Job], None] | None = None,
+    on_progress: Callable[[Job], None] | None = None,
     point: tuple[float, float, float] = (0.0, 0.0, 0.0),
     floor: bool = True,
     reference: bpy.types.Object | None = None,
@@ -81,7 +82,7 @@ class Lines:
         self._write = write
         self._last: tuple[str, int] = ("", -1)
 
-    def __call__(self, job: jobs.Job) -> None:
+    def __call__(self, job: Job) -> None:
         step = (job.label, int(job.fraction * 10))
         if step != self._last:
             self._last = step

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from . import api, estimate, jobs
+from . import api, estimate
 from .batch_inputs import Item
+from .job import Job
 
 BAR = 24  # characters
 
@@ -44,7 +45,7 @@ class Lines:
         self._head = f"[{number}/{count}] {item.label}: "
         self._tenths = api.Lines(self._say)
 
-    def progress(self, _item: Item, job: jobs.Job) -> None:
+    def progress(self, _item: Item, job: Job) -> None:
         self._tenths(job)
 
     def done(self, _item: Item, outputs: Sequence[Path], _seconds: float) -> None:
@@ -75,7 +76,7 @@ class Lines:
 class Bar(Lines):
     """Lines for what has happened, and under them a bar for what is happening."""
 
-    def progress(self, _item: Item, job: jobs.Job) -> None:
+    def progress(self, _item: Item, job: Job) -> None:
         filled = round(job.fraction * BAR)
         bar = "#" * filled + "-" * (BAR - filled)
         left = f", {estimate.duration(job.remaining)} left" if job.fraction else ""
@@ -102,7 +103,7 @@ class Events:
         self._last = ("", -1)
         self._write("start", file=item.file, number=number, count=count)
 
-    def progress(self, item: Item, job: jobs.Job) -> None:
+    def progress(self, item: Item, job: Job) -> None:
         step = (job.label, int(job.fraction * 100))
         if step != self._last:
             self._last = step

@@ -24,7 +24,15 @@ three more numbers of each vertex, which not every program reads.
 With --scene the pictures are those that visible image empties (reference images) show in the active scene
 of a .blend, each once. blend then is one copy of that file, with each person laid over their picture; the
 other formats are one file for each person, on the origin."""
-EXIT = """\
+EPILOG = """\
+With --jsonl each line is an object whose "event" is one of these, with these keys:
+  start     file, number, count
+  progress  file, stage, fraction (0 to 1), remaining (seconds)
+  done      file, outputs, seconds
+  skipped   file, outputs
+  failed    file, code, text, hint
+  end       done, failed, skipped (counts), outputs (the copy of the scene), seconds
+
 Exit code: 0 when every photo was done, 1 when one failed, 2 for a wrong command line. Ctrl-C stops the
 engine and leaves no half-written file."""
 _command: object | None = None
@@ -34,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="blender -b --command pifuhd",
         description=ABOUT,
-        epilog=EXIT,
+        epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
@@ -59,7 +67,8 @@ def _add_settings(group: argparse._ArgumentGroup) -> None:
     """Options that are settings of the panel; those that are not given keep the panel's defaults."""
     add = group.add_argument
     names = [name.lower() for name in presets.PRESETS]
-    add("--preset", choices=names, default="standard", help="resolution 128, 256, or 512 with --texture")
+    costs = "resolution 128, 256 (default), or 512 and --texture"
+    add("--preset", choices=names, default="standard", help=costs)
     add(
         "--resolution",
         type=_number(64, 1024, 32),

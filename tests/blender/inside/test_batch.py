@@ -269,3 +269,18 @@ def test_a_picture_of_which_not_everybody_came_has_no_files(ext, fake, photos, t
     assert ext.commands.main([str(photos / "a.png"), "-o", str(tmp_path / "out")]) == 1
     assert names(tmp_path / "out") == []
     assert len(bpy.data.objects) == 0
+
+
+def test_help_names_every_key_of_the_json_lines(ext, fake, photos, tmp_path, capfd):
+    (photos / "b.png").write_bytes(png(2, 2, TINY, b"nobody"))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "C.glb").write_text("older")
+    assert ext.commands.main([str(photos), "-o", str(out), "--jsonl", "--resume"]) == 1
+    told = events(capfd.readouterr().out)
+    assert ext.commands.main(["-h"]) == 0
+    printed = capfd.readouterr().out
+    described = dict(re.findall(r"^  (start|progress|done|skipped|failed|end) +(.*)$", printed, re.MULTILINE))
+    for one in told:
+        named = set(re.findall(r"\w+", re.sub(r"\(.*?\)", "", described[one["event"]])))
+        assert set(one) - {"event"} == named

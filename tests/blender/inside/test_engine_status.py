@@ -37,7 +37,7 @@ def test_it_is_off_before_the_first_job(ext, fake):
 
 def test_a_job_is_told_from_its_start(ext, fake, photo):
     lines = []
-    ext.api.reconstruct(photo, height=1.7, on_line=lambda _line: lines.append(ext.engine_status.line()[0]))
+    ext.api.reconstruct(photo, height=1.7, on_progress=lambda _job: lines.append(ext.engine_status.line()[0]))
     assert lines[0] == "Starting the engine"
     assert lines[-1] == "The engine is working"
 
@@ -74,11 +74,11 @@ def test_an_engine_that_does_not_answer_can_be_stopped_and_a_job_cancelled(ext, 
     question = ext.engine_status._question
     bpy.context.scene.pifuhd.image = bpy.data.images.load(str(photo))
 
-    def cancel(_line):  # the job waits for the one who talks with the engine
+    def cancel(_job):  # the job waits for the one who talks with the engine
         ext.jobs.current().cancel()
 
     with pytest.raises(ext.errors.Cancelled):
-        ext.api.reconstruct(photo, height=1.7, on_line=cancel)
+        ext.api.reconstruct(photo, height=1.7, on_progress=cancel)
     assert not question.answered
     assert bpy.ops.pifuhd.stop_engine() == {'FINISHED'}
     wait_for(lambda: question.answered and running.processes() == [])
@@ -88,14 +88,14 @@ def test_an_engine_that_does_not_answer_can_be_stopped_and_a_job_cancelled(ext, 
 def test_a_job_waits_for_an_answer_that_is_under_way(ext, running, photo):
     lines = []
 
-    def answered(line):
-        lines.append(line)
+    def answered(job):
+        lines.append(job.label)
         if len(lines) == 1:
             ext.job.talking.release()
 
     ext.job.talking.acquire()
-    person = ext.api.reconstruct(photo, height=1.7, on_line=answered)
-    assert lines[0] == "Starting the engine, 0 %"
+    person = ext.api.reconstruct(photo, height=1.7, on_progress=answered)
+    assert lines[0] == "Starting the engine"
     assert person.type == 'MESH'
 
 

@@ -11,6 +11,7 @@ head all neighbours are.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,13 +55,14 @@ def colour_vertices(
     mask: Flags,
     resolution: int,
     metres_per_unit: float = 1.0,
+    ask: Callable[[], None] = lambda: None,
 ) -> Colours:
     """Colours for the vertices of a closed mesh as the grid made it: before decimation, smoothed or not.
 
     vertices: (V, 3) float32, camera space; faces: (F, 3) or (F, 4) int32. photo: (L, L, 3) uint8 sRGB, the
     full-resolution crop. mask: (S, S) bool, the person as the networks saw the crop at S pixels. resolution:
-    nodes a side of the occupancy grid. metres_per_unit: of a camera unit; about 1 for a whole person. Returns
-    (V, 3) uint8 sRGB.
+    nodes a side of the occupancy grid. metres_per_unit: of a camera unit; about 1 for a whole person. ask:
+    called between steps; what it raises passes through. Returns (V, 3) uint8 sRGB.
     """
     normals = vertex_normals(vertices, faces)
     hidden = _hidden(vertices, resolution)
@@ -71,17 +73,20 @@ def colour_vertices(
     sampled = _sample(photo, vertices)
     known = seen >= 1.0
     edges = _Edges.of(vertices, faces)
+    ask()
     guess, way = _nearest_seen(sampled, known, edges)
+    ask()
     aside = np.abs(vertices[:, 0] - np.median(vertices[:, 0])) * metres_per_unit
     crown = vertices[aside <= max(AXIS, aside.min()), 1].max()
     below_crown = (crown - vertices[:, 1].astype(np.float64)) * metres_per_unit
     behind = _back_share(vertices, normals, hidden, resolution) * _ramp(below_crown, NECKLINE)
     behind[known | (way * metres_per_unit < RIM)] = 0.0
     column, row = _pixels(vertices, PLAIN_SIDE)
+    ask()
     front = _plain_front(photo, mask)[row, column].astype(np.float64)
     guess[behind > 0] = front[behind > 0]
     pull = behind * (2.0 * metres_per_unit / (resolution * FRONT_REACH)) ** 2
-    continued = _evened(guess, known, edges, UNLIKE + 1.0 - _ramp(below_crown, HEAD), front, pull)
+    continued = _evened(guess, known, edges, UNLIKE + 1.0 - _ramp(below_crown, HEAD), front, pull, ask)
     blended = seen[:, None] * sampled + (1.0 - seen[:, None]) * continued
     return np.round(np.clip(blended, 0.0, 255.0)).astype(np.uint8)
 
@@ -215,7 +220,8 @@ def _nearest_seen(colours: Floats, known: Flags, edges: _Edges) -> tuple[Floats,
 
 
 def _evened(
-    guess: Floats, known: Flags, edges: _Edges, least: Floats, front: Floats, pull: Floats
+    guess: Floats, known: Flags, edges: _Edges, least: Floats, front: Floats, pull: Floats,
+    ask: Callable[[], None],
 ) -> Floats:
     """The guess (V, 3) evened out: each vertex that is not known becomes the mean of its neighbours, weighted
     by likeness, never under least (V,), and levelness, and of the front's colour (V, 3), weighted by
@@ -232,12 +238,13 @@ def _evened(
     rows = edges.graph(likeness * levelness)[free]
     count = np.asarray(rows.sum(axis=1)).ravel() + pull[free]
     outside = rows @ np.where(known[:, None], guess, 0.0) + pull[free, None] * front[free]
-    result[free] = _relax(rows[:, free], count, outside, result[free])
+    result[free] = _relax(rows[:, free], count, outside, result[free], ask)
     return result
 
 
 def _relax(
-    inner: csr_array, count: NDArray[np.float64], outside: NDArray[np.float64], start: NDArray[np.float64]
+    inner: csr_array, count: NDArray[np.float64], outside: NDArray[np.float64], start: NDArray[np.float64],
+    ask: Callable[[], None],
 ) -> NDArray[Any]:
     """Solve (diag(count) - inner) x = outside, (N, 3), by conjugate gradients scaled by count."""
     scale = 1.0 / np.sqrt(count)
@@ -250,6 +257,7 @@ def _relax(
     for _ in range(STEPS):
         if (power <= goal).all():
             break
+        ask()
         turned = direction - matrix @ direction
         along = np.einsum("ij,ij->j", direction, turned)
         step = np.divide(power, along, out=np.zeros_like(power), where=along > 0)

@@ -32,13 +32,13 @@ def spared(device: torch.device, preset: Preset, work: Callable[[int], Outcome])
         if not _is_lack_of_memory(error):
             raise
     # outside of the handler: there the traceback would keep the failed call's tensors alive
-    _release(device)
+    release(device)
     try:
         return work(LESS)
     except (MemoryError, RuntimeError) as error:
         if not _is_lack_of_memory(error):
             raise
-        _release(device)
+        release(device)
         raise _explained(device, preset) from error
 
 
@@ -58,12 +58,20 @@ def _is_lack_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text
 
 
-def _release(device: torch.device) -> None:
+def release(device: torch.device) -> None:
+    """Give the device's memory back that no tensor uses any more."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
+
+
+def held_bytes(device: torch.device) -> int:
+    """Bytes of the device's own memory that this process holds, in use or not; 0 on the CPU."""
+    if device.type == "cuda":
+        return torch.cuda.memory_reserved(device)
+    return torch.mps.driver_allocated_memory() if device.type == "mps" else 0
 
 
 def _explained(device: torch.device, preset: Preset) -> EngineError:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .asking import Ask, Told, asking_between_layers
 from .colour import colour_vertices, normal_colours
 from .errors import EngineError, ProgressCallback
 from .memory import spared
@@ -62,6 +63,16 @@ class Reconstruction:
     info: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Preview:
+    """The mesh of the first, coarse grid: vertices (V, 3) float32, faces (F, 3) int32 and colors (V, 4) uint8
+    as in Reconstruction; neither smoothed nor reduced."""
+
+    vertices: NDArray[np.float32]
+    faces: NDArray[np.int32]
+    colors: NDArray[np.uint8]
+
+
 def people(photo: Photo, guide: LoadedWeights, device: str = "auto") -> list[FoundPerson]:
     """The people in a photo, the largest first; settings.person counts them from 1.
 
@@ -74,61 +85,80 @@ def people(photo: Photo, guide: LoadedWeights, device: str = "auto") -> list[Fou
 
 
 def reconstruct(
-    photo: Photo, weights: LoadedWeights, guide: LoadedWeights, settings: Settings, progress: ProgressCallback
+    photo: Photo,
+    weights: LoadedWeights,
+    guide: LoadedWeights,
+    settings: Settings,
+    progress: ProgressCallback,
+    on_preview: Callable[[Preview], None] | None = None,
 ) -> Reconstruction:
     """Reconstruct a person in a photo.
 
     guide: weights of a preset with a silhouette (Preset.has_mask), which find the person and their scale; may
-    be the weights themselves. progress may raise Cancelled, which passes through. The same input gives the
-    same bytes on the same machine. Moves the networks to the settings' device.
+    be the weights themselves. progress may raise Cancelled, which passes through; it is asked between the
+    layers of a network as well. on_preview: called before the finer grids, if there are any. The same input
+    gives the same bytes on the same machine. Moves the networks to the settings' device.
     Raises EngineError: bad_settings, no_person, broken_field, out_of_memory.
     """
     device = choose_device(settings.device)
     preset = weights.preset
-    with torch.inference_mode(), _exact_arithmetic():
+    told = Told(progress)
+    networks = [weights.network] if guide is weights else [weights.network, guide.network]
+    with torch.inference_mode(), _exact_arithmetic(), asking_between_layers(networks, told.again):
         sight = Sight(photo, weights, device)
         finder = sight if guide is weights else Sight(photo, guide, device)
 
-        progress("photo", 0, 1, "pictures")
+        told("photo", 0, 1, "pictures")
         found = spared(device, preset, lambda _: choose_person(
             photo, settings.box, settings.person, _silhouette(finder)))
-        progress("photo", 1, 1, "pictures")
+        told("photo", 1, 1, "pictures")
 
-        progress("normals", 0, 1, "maps")
+        told("normals", 0, 1, "maps")
         maps = spared(device, preset, lambda _: sight.normals(found.crop))
         seen = maps if finder is sight else spared(device, preset, lambda _: finder.normals(found.crop))
         if settings.box is not None and seen is not None:
             seen = believing(seen, found.box, found.crop)
             maps = seen if finder is sight else maps
         person = _person(sight, found, maps if maps is not None else seen)
-        progress("normals", 1, 1, "maps")
+        told("normals", 1, 1, "maps")
 
-        progress("features", 0, 1, "maps")
+        told("features", 0, 1, "maps")
         features = spared(device, preset, lambda _: sight.features(found.crop, maps))
-        progress("features", 1, 1, "maps")
+        told("features", 1, 1, "maps")
 
-        progress("surface", 0, 100, "%")
+        estimate = None if seen is None or seen.span is None else float(seen.span[0])
+        sides = cut_sides(person, found.crop, photo.pixels)
+        whole = not {"top", "bottom"} & set(sides)
+
+        def finished(mesh: _Mesh, resolution: int) -> tuple[Scale, Placement, NDArray[np.uint8]]:
+            scale = find_scale(mesh.vertices, settings.height, settings.span, estimate, whole)
+            colors = np.full((len(mesh.vertices), 4), 255, dtype=np.uint8)
+            colors[:, :3] = _colours(
+                mesh, sight, found.crop, person, scale, resolution, settings.colour, told.again)
+            return scale, stand_on_floor(mesh.vertices, scale.metres_per_unit), colors
+
+        def preview(coarse: Field) -> Preview:
+            plain = dataclasses.replace(settings, topology="triangles", smooth=0, faces=0)
+            mesh = _mesh(coarse, person, plain, told.again)
+            _, placement, colors = finished(mesh, coarse.resolution)
+            return Preview(_in_blender(placement, mesh.vertices), mesh.faces, colors)
+
+        told("surface", 0, 100, "%")
         batch = POINT_BATCH.get(device.type, GPU_BATCH)
+        on_first = None if on_preview is None else lambda coarse: on_preview(preview(coarse))
         field = spared(device, preset, lambda less: _occupancy(
-            sight, features, person, settings.resolution, batch // less, progress))
+            sight, features, person, settings.resolution, batch // less, told, on_first))
 
-    mesh = _mesh(field, person, settings)
-    progress("surface", 100, 100, "%")
+    mesh = _mesh(field, person, settings, told.again)
+    told("surface", 100, 100, "%")
 
-    estimate = None if seen is None or seen.span is None else float(seen.span[0])
-    sides = cut_sides(person, found.crop, photo.pixels)
-    whole = not {"top", "bottom"} & set(sides)
-    scale = find_scale(mesh.vertices, settings.height, settings.span, estimate, whole)
+    told("colour", 0, 1, "meshes")
+    scale, placement, colors = finished(mesh, settings.resolution)
+    told("colour", 1, 1, "meshes")
 
-    progress("colour", 0, 1, "meshes")
-    colors = np.full((len(mesh.vertices), 4), 255, dtype=np.uint8)
-    colors[:, :3] = _colours(mesh, sight, found.crop, person, scale, settings)
-    progress("colour", 1, 1, "meshes")
-
-    placement = stand_on_floor(mesh.vertices, scale.metres_per_unit)
     crop = photo.crop_to_source(found.crop)
     return Reconstruction(
-        vertices=placement.camera_to_blender(mesh.vertices).astype(np.float32),
+        vertices=_in_blender(placement, mesh.vertices),
         faces=mesh.faces,
         colors=colors,
         normals_front=None if maps is None else _normal_picture(maps.front),
@@ -159,6 +189,10 @@ def in_camera_space(result: Reconstruction) -> Reconstruction:
     return dataclasses.replace(result, vertices=vertices)
 
 
+def _in_blender(placement: Placement, vertices: Vertices) -> NDArray[np.float32]:
+    return placement.camera_to_blender(vertices).astype(np.float32)
+
+
 def choose_device(name: str) -> torch.device:
     """The device for a setting of DEVICES; EngineError bad_settings when this machine has none such."""
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -186,7 +220,7 @@ def _person(sight: Sight, found: FoundPerson, maps: NormalMaps | None) -> NDArra
 
 def _occupancy(
     sight: Sight, features: Features, person: NDArray[np.bool_], resolution: int, batch: int,
-    progress: ProgressCallback,
+    progress: ProgressCallback, on_first: Callable[[Field], None] | None,
 ) -> Field:
     """Localise the surface inside the silhouette."""
     columns = _hull_columns(person, resolution)
@@ -201,7 +235,7 @@ def _occupancy(
     def tick(share: float) -> None:
         progress("surface", math.floor(99 * share), 100, "%")
 
-    return localise(query, columns, batch, tick)
+    return localise(query, columns, batch, tick, on_first)
 
 
 def _hull_columns(person: NDArray[np.bool_], resolution: int) -> NDArray[np.bool_]:
@@ -228,15 +262,18 @@ class _Mesh:
     steps: dict[str, Any]
 
 
-def _mesh(field: Field, person: NDArray[np.bool_], settings: Settings) -> _Mesh:
-    vertices, faces = surface_nets(field) if settings.topology == "quads" else isosurface(field)
+def _mesh(field: Field, person: NDArray[np.bool_], settings: Settings, ask: Ask) -> _Mesh:
+    ask()
+    vertices, faces = surface_nets(field) if settings.topology == "quads" else isosurface(field, ask)
     steps: dict[str, Any] = {"topology": settings.topology, "extracted": len(faces)}
+    ask()
     if settings.clean:
         vertices, faces, dropped = keep_person(vertices, faces, person)
         steps["dropped"] = dataclasses.asdict(dropped)
     if settings.smooth:
-        vertices = smooth(vertices, faces, settings.smooth)
+        vertices = smooth(vertices, faces, settings.smooth, ask)
         steps["smoothed"] = settings.smooth
+    ask()
     fewer_vertices, fewer_faces = vertices, faces
     if settings.faces:
         fewer_vertices, fewer_faces = decimate(vertices, faces, settings.faces)
@@ -245,18 +282,20 @@ def _mesh(field: Field, person: NDArray[np.bool_], settings: Settings) -> _Mesh:
 
 
 def _colours(
-    mesh: _Mesh, sight: Sight, crop: Crop, person: NDArray[np.bool_], scale: Scale, settings: Settings
+    mesh: _Mesh, sight: Sight, crop: Crop, person: NDArray[np.bool_], scale: Scale, resolution: int,
+    kind: str, ask: Ask,
 ) -> NDArray[np.uint8]:
-    """(V, 3) uint8 sRGB for the vertices of a mesh."""
-    if settings.colour == "none":
+    """(V, 3) uint8 sRGB for the vertices of a mesh from a grid of a resolution; kind: settings' colour."""
+    if kind == "none":
         return np.full((len(mesh.vertices), 3), UNCOLOURED, dtype=np.uint8)
-    if settings.colour == "normals":
+    if kind == "normals":
         return normal_colours(vertex_normals(mesh.vertices, mesh.faces))
     square = cut(sight.picture, crop, "edge")
     if crop.side > LARGEST_COLOUR_CROP:
         square = resize(square, LARGEST_COLOUR_CROP, True)
     colours = colour_vertices(
-        mesh.whole_vertices, mesh.whole_faces, square, person, settings.resolution, scale.metres_per_unit)
+        mesh.whole_vertices, mesh.whole_faces, square, person, resolution, scale.metres_per_unit, ask)
+    ask()
     if mesh.vertices is mesh.whole_vertices:
         return colours
     return nearest_colours(colours, mesh.whole_vertices, mesh.vertices)

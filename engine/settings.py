@@ -13,6 +13,7 @@ from .errors import EngineError
 DEVICES = ("auto", "cpu", "cuda", "mps")
 TOPOLOGIES = ("triangles", "quads")
 COLOURS = ("photograph", "normals", "none")
+LONGEST_PATH = 4096  # characters
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Settings:
     clean: bool = True  # drop what floats around the person
     smooth: int = 0  # Taubin iterations, 0..50
     colour: str = "photograph"  # one of COLOURS
-    weights: str | None = None  # a file, or a name of the registry; None: the embedded one
+    weights: str | None = None  # a file of this machine, or a name of the registry; None: the embedded one
     device: str = "auto"  # one of DEVICES
 
     def __post_init__(self) -> None:
@@ -56,8 +57,9 @@ class Settings:
               f"The smoothing {self.smooth!r} is not a whole number from 0 to 50.", "Choose 0.")
         check(self.colour in COLOURS, f"The colour {self.colour!r} is unknown.",
               f"Choose one of {', '.join(COLOURS)}.")
-        check(self.weights is None or isinstance(self.weights, str),
-              f"The weights setting {self.weights!r} is not a path.", "Give the path of a weights file.")
+        check(self.weights is None or _is_plain_path(self.weights),
+              f"The weights setting {self.weights!r:.200} is no plain path on this machine.",
+              "Give the path of a weights file.")
         check(self.device in DEVICES, f"The device {self.device!r} is unknown.",
               f"Choose one of {', '.join(DEVICES)}.")
         if self.box is not None:
@@ -89,3 +91,12 @@ def _is_int(value: object) -> bool:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_plain_path(value: object) -> bool:
+    """Whether it names nothing but a file here: no address, no Windows share or device (two slashes), which
+    would be connected to by looking at it, and nothing that no file system takes."""
+    if not isinstance(value, str) or not 1 <= len(value) <= LONGEST_PATH:
+        return False
+    strange = any(ord(one) < 32 or 0xD800 <= ord(one) <= 0xDFFF for one in value)
+    return not strange and "://" not in value and value.replace("\\", "/")[:2] != "//"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,15 +71,19 @@ def _inside_share(
     return np.asarray(np.bincount(label, mask[row, column]) / np.bincount(label))
 
 
-def smooth(vertices: Vertices, faces: Faces, iterations: int) -> Vertices:
+def smooth(
+    vertices: Vertices, faces: Faces, iterations: int, ask: Callable[[], None] = lambda: None
+) -> Vertices:
     """Taubin smoothing: each iteration shrinks and swells, so that the volume stays. (V, 3) float32.
 
-    faces (F, 3) or (F, 4) int32; a vertex moves along the sides of its faces.
+    faces (F, 3) or (F, 4) int32; a vertex moves along the sides of its faces. ask: called before each
+    iteration; what it raises passes through.
     """
     graph = edge_graph(faces, len(vertices))
     count: NDArray[np.float64] = np.maximum(graph.sum(axis=1), 1.0)[:, None]
     position = vertices.astype(np.float64)
     for _ in range(iterations):
+        ask()
         for factor in TAUBIN:
             position += factor * (graph @ position / count - position)
     return position.astype(np.float32)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,8 @@ SHY = 1e-6  # marching cubes sees corners at least this far from 0.5: then no ve
 WITHIN = 3  # the kind of vertex that lies within a cell; 0, 1, 2: on a grid edge along x, y, z
 
 
-def isosurface(field: Field) -> tuple[Vertices, Faces]:
-    """The 0.5 level of a field.
+def isosurface(field: Field, ask: Callable[[], None] = lambda: None) -> tuple[Vertices, Faces]:
+    """The 0.5 level of a field. ask: called between blocks; what it raises passes through.
 
     Returns vertices (V, 3) float32 in camera space, each on another grid edge or within another cell, in
     their order (x, y, z), and faces (F, 3) int32, counter-clockwise seen from outside. Closed: outside the
@@ -36,6 +37,7 @@ def isosurface(field: Field) -> tuple[Vertices, Faces]:
 
     points, names, faces, count = [], [], [], 0
     for block in blocks:
+        ask()
         first = (cells[block[0]] + 1) // BLOCK * BLOCK - 1
         vertices, lowest, kind, triangles = _in_block(cells[block] - first, corners[block])
         points.append(grid_to_camera(vertices + first, field.resolution).astype(np.float32))

@@ -37,13 +37,15 @@ def localise(
     columns: Flags,
     batch: int = 65536,
     tick: Callable[[float], None] = lambda share: None,
+    on_first: Callable[[Field], None] | None = None,
 ) -> Field:
     """Find the occupancy near its 0.5 level.
 
     query: (N, 3) float32 camera points -> (N,) float32 in [0, 1]; called with at most batch points, sorted by
     x, y, z, so that a depth column's follow each other. columns: (r, r) bool, [x, y] grid nodes where there
     may be something; elsewhere occupancy is 0 without asking. tick: called after every batch with the share
-    done, 0..1. Raises EngineError broken_field when query answers NaN or the same everywhere, which damaged
+    done, 0..1. on_first: called with the field on the first, coarse grid, unless that is the last one or has
+    no surface. Raises EngineError broken_field when query answers NaN or the same everywhere, which damaged
     weights do, or is above 0.5 everywhere; no_person when it is nowhere above 0.5 or columns is empty.
     """
     resolution = columns.shape[0]
@@ -53,6 +55,10 @@ def localise(
     asker = _Asker(query, resolution, batch, tick, levels=stride.bit_length())
     asker.begin_level(stride)
     grid = _first_grid(asker, _pooled(columns, stride))
+    if on_first is not None and stride > 1:
+        cells, corners = grid.crossing_cells()
+        if len(cells):
+            on_first(Field(cells, corners, grid.nodes, asker.asked))
     while stride > 1:
         stride //= 2
         asker.begin_level(stride)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.process import FOLDER_PREFIX, EngineProcess
+from tests.link.served import Served
 
 ROOT = Path(__file__).resolve().parents[2]
 LINK = ("__init__", "errors", "version", "protocol", "payload", "client", "process", "server")
@@ -23,6 +24,7 @@ def package_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "engine").mkdir()
     for name in LINK:
         shutil.copy(ROOT / "engine" / f"{name}.py", folder / "engine")
+    shutil.copytree(ROOT / "engine" / "service", folder / "engine" / "service")
     shutil.copy(Path(__file__).with_name("fake_engine.py"), folder / "engine" / "__main__.py")
     return folder
 
@@ -59,3 +61,27 @@ def make_engine(
     for engine in made:
         engine.stop()
         assert not engine.alive
+
+
+@pytest.fixture
+def private(socket_root):
+    folder = socket_root / (FOLDER_PREFIX + "test")
+    folder.mkdir(mode=0o700)
+    yield folder
+    if folder.exists():  # where the test ends the engine in other ways than its own
+        (folder / "socket").unlink()
+        folder.rmdir()
+
+
+@pytest.fixture
+def serve(package_folder, private):
+    """Starts an engine that behaves as named."""
+    made = []
+
+    def start(behaviour="good", **options):
+        made.append(Served(package_folder, private, behaviour, **options))
+        return made[-1]
+
+    yield start
+    for served in made:
+        served.clean_up()

@@ -23,6 +23,8 @@ from engine import protocol
 from engine.errors import STAGES, EngineError
 from engine.protocol import KEY_VARIABLE, Message
 from engine.server import serve
+from engine.service import peer
+from engine.service import server as service
 
 VERTICES = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
 FACES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], np.int32)
@@ -43,6 +45,7 @@ class FakeWork:
         self.behaviour = behaviour
         self.environment = sorted(name for name in os.environ if name.startswith("PYTHON"))
         self.jobs = 0
+        self.loaded = []
 
     def about(self) -> dict[str, Any]:
         if self.behaviour == "broken torch":
@@ -56,9 +59,20 @@ class FakeWork:
             "folder": os.getcwd(),
         }
 
-    def reconstruct(self, image, settings, progress):
+    def check(self, settings):
+        if "unknown" in settings:
+            raise EngineError("bad_settings", "There are unknown settings: unknown.", "Leave it out.")
+
+    def state(self):
+        return {"device": "cpu", "device_memory": 0, "weights": self.loaded}
+
+    def unload(self):
+        self.loaded = []
+
+    def reconstruct(self, image, settings, progress, on_preview):
         self.jobs += 1
         progress("weights", 0, 1, "file")
+        self.loaded = [{"preset": "fake", "sha256": "0" * 64, "device": "cpu"}]
         if self.behaviour == "crash":
             print("Segmentation fault of a driver", file=sys.stderr, flush=True)
             os._exit(3)
@@ -77,6 +91,8 @@ class FakeWork:
                 progress("surface", done, 10**6, "points")
                 time.sleep(0.01)
         for stage in STAGES[1:-1]:
+            if stage == "colour" and on_preview is not None:
+                on_preview(Tetrahedron({}, faces=FACES + (self.behaviour == "wild preview")))
             for done in range(4):
                 progress(stage, done, 3, "steps")
         seen = list(image.shape) if isinstance(image, np.ndarray) else len(image)
@@ -85,6 +101,8 @@ class FakeWork:
             result.info["crop"] = float("nan")
         if self.behaviour == "wild faces":
             result.faces = FACES + 1
+        if self.behaviour == "hasty":
+            result.normals_front = np.zeros((4096, 4096, 3), np.uint8)
         if self.behaviour == "normals":
             result.normals_front = np.zeros((8, 8, 3), np.uint8)
             result.normals_back = np.ones((8, 8, 3), np.uint8)
@@ -154,7 +172,11 @@ def main() -> None:
     arguments = parser.parse_args()
     behaviour = os.environ.get("FAKE_ENGINE", "good")
     honest = ("good", "broken torch", "crash", "killed", "stall", "error", "defect", "no memory", "slow")
-    if behaviour in (*honest, "unsendable", "wild faces", "normals"):
+    if behaviour in (*honest, "unsendable", "wild faces", "wild preview", "normals", "hasty"):
+        service.HEED_SECONDS = 2.0
+        if behaviour == "hasty":
+            peer.GREET_SECONDS = peer.SEND_SECONDS = 1.0
+            peer.SLOWEST = 1e9
         serve(arguments.address, FakeWork(behaviour), idle_seconds=arguments.idle_seconds)
     misbehave(behaviour, arguments.address)
 

@@ -4,80 +4,15 @@
 import os
 import subprocess
 import sys
-import threading
 from multiprocessing import AuthenticationError
 
-import numpy as np
 import pytest
 
 from engine import protocol
-from engine.client import connect
-from engine.errors import Cancelled, EngineError
-from engine.process import FOLDER_PREFIX
+from engine.errors import EngineError
 from engine.protocol import KEY_VARIABLE
 from tests.link.processes import PATIENCE
-
-
-class Served:
-    """An engine started by hand, so that its input and its connections can go one without the other."""
-
-    def __init__(self, package_folder, folder, behaviour):
-        key = bytes(range(32))
-        self.address = str(folder / "socket")
-        command = ["-m", "engine", "serve", "--address", self.address, "--idle-seconds", "600"]
-        self.process = subprocess.Popen(
-            [sys.executable, *command],
-            cwd=package_folder,
-            env={**os.environ, KEY_VARIABLE: key.hex(), "FAKE_ENGINE": behaviour},
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        # Its socket's file is there a moment before it can be connected to.
-        assert "The engine listens" in self.process.stderr.readline()
-        self.connect = lambda key=key: connect(self.address, key, abandon=print, last_words=str)
-
-    def ends(self):
-        return self.process.wait(PATIENCE) == 0
-
-    def clean_up(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stderr.close()
-
-
-@pytest.fixture
-def private(socket_root):
-    folder = socket_root / (FOLDER_PREFIX + "test")
-    folder.mkdir(mode=0o700)
-    yield folder
-    if folder.exists():  # where the test ends the engine in other ways than its own
-        (folder / "socket").unlink()
-        folder.rmdir()
-
-
-@pytest.fixture
-def serve(package_folder, private):
-    """Starts an engine that behaves as named."""
-    made = []
-
-    def start(behaviour="good"):
-        made.append(Served(package_folder, private, behaviour))
-        return made[-1]
-
-    yield start
-    for served in made:
-        served.clean_up()
-
-
-def run(client, on_progress=lambda *progress: None, cancelled=lambda: False, **settings):
-    return client.reconstruct(b"photo", settings, on_progress, cancelled)
-
-
-def request(**settings):
-    fields = {"settings": settings, "preview": False}
-    return protocol.Message("reconstruct", fields, {"encoded": np.zeros(9, np.uint8)})
+from tests.link.served import request, run
 
 
 def until_disconnected(raw):
@@ -86,30 +21,6 @@ def until_disconnected(raw):
             yield protocol.receive(raw)
         except protocol.Disconnected:
             return
-
-
-def test_a_second_client_is_told_that_the_engine_is_busy_and_served_later(serve):
-    served = serve()
-    first, second = served.connect(), served.connect()
-    heard, stop = threading.Event(), threading.Event()
-
-    def work():
-        with pytest.raises(Cancelled):
-            run(first, lambda *progress: heard.set(), stop.is_set, slow=True)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        assert heard.wait(PATIENCE)
-        with pytest.raises(EngineError) as caught:
-            run(second)
-        assert caught.value.code == "busy"
-    finally:
-        stop.set()
-        thread.join(PATIENCE)
-    assert run(second).vertices.shape == (4, 3)
-    second.close()
-    assert run(first).vertices.shape == (4, 3)
 
 
 def test_a_request_in_the_middle_of_a_job_is_turned_away_but_the_job_ends_once(serve):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The one front door: python build.py demo | test | package | develop. Standard library only."""
+"""The one front door: python build.py demo | test | package | develop | guide. Standard library only."""
 
 import sys
 
@@ -13,7 +13,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - said before the imports below, w
 import argparse
 from pathlib import Path
 
-from buildtools import blenders, checks, demo, package, venv
+from buildtools import blenders, checks, demo, guide, package, venv
 from buildtools.shell import BuildError, ask, say
 
 
@@ -48,6 +48,7 @@ def main(arguments: list[str]) -> int:
         "demo": "reconstruct the sample picture in Blender; writes demo/person.blend, .glb and preview.png",
         "test": "install what the tests need and run them (further arguments go to pytest)",
         "package": "make dist/pifuhd_blender-VERSION.zip",
+        "guide": "take the pictures of docs/guide.md in a real Blender anew",
         "develop": "link the checkout into Blender's extension folder for live work",
     }
     for name, text in explained.items():
@@ -63,6 +64,8 @@ def main(arguments: list[str]) -> int:
             return checks.test(options.blender, rest)
         elif options.command == "package":
             package.build(blenders.choose(options.blender))
+        elif options.command == "guide":
+            guide.guide(options.blender)
         else:
             develop(options.blender)
     except BuildError as error:

@@ -19,9 +19,8 @@ from engine import pipeline
 from engine.photo import choose_person, load_photo
 from engine.settings import Settings
 from engine.sight import Sight
-from engine.surface.meshes import vertex_normals
 from engine.weights import DEFAULT_WEIGHTS, load_weights
-from training.render.rasterise import barycentric, rasterise, to_pixels
+from training.evaluation.drawing import clay, drawn, shaded
 
 SIDE, GAP, PAGE = 320, 8, 255
 RED, GREEN = (60, 60, 230), (80, 170, 60)  # BGR
@@ -53,43 +52,19 @@ def main(photo_path: Path, folder: Path) -> None:
         settings = Settings(resolution=resolution)
         result = pipeline.reconstruct(photo, weights, weights, settings, lambda *_: None)
         mesh = pipeline.in_camera_space(result)
-        grids.append(_drawn(mesh.vertices, mesh.faces, _clay(mesh.vertices, mesh.faces, 0), 0))
+        grey = clay(mesh.vertices, mesh.faces, 0)
+        grids.append(drawn(mesh.vertices, mesh.faces, grey, 0, SIDE))
     _write(folder / "surface.png", *grids)
 
     result = pipeline.reconstruct(photo, weights, weights, Settings(), lambda *_: None)
     camera = pipeline.in_camera_space(result)
     views = []
     for turn in (0, 90, 180, 270):
-        clay = _clay(camera.vertices, camera.faces, turn)
-        coloured = camera.colors[:, 2::-1] * (0.45 + 0.55 * clay[:, :1] / 255)
-        both = [_drawn(camera.vertices, camera.faces, colours, turn) for colours in (coloured, clay)]
+        grey = clay(camera.vertices, camera.faces, turn)
+        pair = (shaded(camera.colors[:, 2::-1], grey), grey)
+        both = [drawn(camera.vertices, camera.faces, colours, turn, SIDE) for colours in pair]
         views.append(np.vstack(both))
     _write(folder / "mesh.png", *views)
-
-
-def _turned(vectors: np.ndarray, degrees: float) -> np.ndarray:
-    angle = np.radians(degrees)
-    x, y, z = vectors.T
-    return np.stack([np.cos(angle) * x + np.sin(angle) * z, y, np.cos(angle) * z - np.sin(angle) * x], axis=1)
-
-
-def _clay(vertices: np.ndarray, faces: np.ndarray, degrees: float) -> np.ndarray:
-    """(V, 3) grey of a matte surface under a light from the upper left of the viewer."""
-    light = np.array([-0.4, 0.5, 0.77])
-    share = np.clip(_turned(vertex_normals(vertices, faces), degrees) @ (light / np.linalg.norm(light)), 0, 1)
-    return np.repeat((60 + 180 * share)[:, None], 3, axis=1)
-
-
-def _drawn(vertices: np.ndarray, faces: np.ndarray, colours: np.ndarray, degrees: float) -> np.ndarray:
-    """(SIDE, SIDE, 3) uint8: the mesh with its vertices' colours (V, 3), turned about the vertical axis."""
-    pixels = to_pixels(torch.from_numpy(_turned(vertices, degrees).astype(np.float32)), 2 * SIDE)
-    triangles = torch.from_numpy(faces.astype(np.int64))
-    front, _ = rasterise(pixels, triangles, 2 * SIDE, 2 * SIDE)
-    index, corners, share = barycentric(pixels, triangles, front)
-    picture = np.full((4 * SIDE * SIDE, 3), 236.0)
-    picture[index.numpy()] = (colours[corners.numpy()] * share.numpy()[..., None]).sum(axis=1)
-    fine = picture.reshape(2 * SIDE, 2 * SIDE, 3).astype(np.uint8)
-    return cv2.resize(fine, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
 
 def _tall(picture: np.ndarray) -> np.ndarray:

@@ -3,7 +3,12 @@
 
 import sys
 
-from .cli import main
+OLDEST = (3, 11)  # requires-python of pyproject.toml
 
 if __name__ == "__main__":
+    if sys.version_info < OLDEST:
+        found = ".".join(map(str, sys.version_info[:3]))
+        sys.exit(f"The engine needs Python 3.11 or newer, and {sys.executable} is Python {found}.")
+    from .cli import main  # not before: what it imports does not even compile for older ones
+
     sys.exit(main())

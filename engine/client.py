@@ -29,6 +29,11 @@ SILENCE_SECONDS: Final = 600.0
 machine.
 """
 
+LONGEST_STEP: Final = 1.0
+"""A wait for a message takes a tenth of a second. Where the clock says much more, the machine slept, and the
+engine with it: on Windows the clock goes on meanwhile. Only this much of it is counted as silence.
+"""
+
 
 class EngineClient:
     """One connection to an engine. Its calls block, so they belong in a worker thread; one call at a time.
@@ -57,6 +62,8 @@ class EngineClient:
         self._closing = False
         self.usable = True
         """False once the connection is closed or no longer to be trusted."""
+        self.forced = False
+        """Whether the engine was killed because it did not end a cancelled job: no failure of its own."""
 
     def hello(self) -> dict[str, Any]:
         """What the engine is: protocol, program, python, torch, device, and the card of the default
@@ -138,20 +145,23 @@ class EngineClient:
         cancelled: Callable[[], bool],
     ) -> Result:
         stop: BaseException | None = None  # why the job is being cancelled
-        heard = time.monotonic()
-        stopped = 0.0  # since when it is being cancelled
+        quiet = waited = 0.0  # seconds since the last message, and since the job is being cancelled
         told = False
+        now = time.monotonic()
         while True:
-            now = time.monotonic()
+            before, now = now, time.monotonic()
+            step = min(now - before, LONGEST_STEP)
+            quiet += step
+            waited += step if stop is not None else 0.0
             if stop is None and (self._closing or cancelled()):
                 stop = Cancelled()
             if stop is not None and not told:
-                stopped = stopped or now
                 told = self._say(Message("cancel"), 0.0)
-            if stop is not None and now - stopped > self._force_seconds:
+            if stop is not None and waited > self._force_seconds:
+                self.forced = True
                 self._give_up()
                 raise stop
-            if now - heard > self._silence_seconds:
+            if quiet > self._silence_seconds:
                 self._give_up()
                 raise self._silent()
             try:
@@ -164,7 +174,7 @@ class EngineClient:
                 if stop is not None:
                     raise stop from None
                 raise
-            heard = time.monotonic()
+            quiet = 0.0
             if reply.type in protocol.TERMINAL and stop is not None:
                 raise stop
             if reply.type in protocol.INTERIM:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Vertex colours: from the photo where the viewer sees the surface, continued plausibly where not.
+"""Vertex colours: from the photo where the viewer sees the surface, and where not, from networks that tell
+the back's colour; what neither shows, or all that the photo does not where there is no such network, is
+continued along the surface.
 
 What a standing person wears changes with height: a hem goes on around the back at its level, so unseen
 surface takes the colour of the nearest seen one, upright ways counting several times. Behind the trunk and
@@ -44,6 +46,7 @@ UNLIKE = 0.001  # what neighbours of different cloth pass on to each other
 LEVEL_TIE, SLANT = 0.002, 6  # of a level edge passes an upright one on; the power makes diagonals upright too
 STEPS = 300  # conjugate gradient steps at most; a body of 52,000 vertices takes 69
 PRECISION = 0.003  # of an 8-bit step, root mean square: how far a vertex may be off its neighbours' mean
+FROM_BEHIND = np.array([1.0, 1.0, -1.0])  # camera space in a mirror before the viewer: back is front there
 UNSEEN = 128.0  # grey, for a surface of which nothing is seen
 YCRCB = np.array([[0.299, 0.587, 0.114], [0.5, -0.419, -0.081], [-0.169, -0.331, 0.5]])
 
@@ -55,14 +58,16 @@ def colour_vertices(
     mask: Flags,
     resolution: int,
     metres_per_unit: float = 1.0,
+    back: NDArray[np.uint8] | None = None,
     ask: Callable[[], None] = lambda: None,
 ) -> Colours:
     """Colours for the vertices of a closed mesh as the grid made it: before decimation, smoothed or not.
 
     vertices: (V, 3) float32, camera space; faces: (F, 3) or (F, 4) int32. photo: (L, L, 3) uint8 sRGB, the
     full-resolution crop. mask: (S, S) bool, the person as the networks saw the crop at S pixels. resolution:
-    nodes a side of the occupancy grid. metres_per_unit: of a camera unit; about 1 for a whole person. ask:
-    called between steps; what it raises passes through. Returns (V, 3) uint8 sRGB.
+    nodes a side of the occupancy grid. metres_per_unit: of a camera unit; about 1 for a whole person. back:
+    (T, T, 3) uint8 sRGB, the crop as its colours would be on the side farthest from the viewer. ask: called
+    between steps; what it raises passes through. Returns (V, 3) uint8 sRGB.
     """
     normals = vertex_normals(vertices, faces)
     hidden = _hidden(vertices, resolution)
@@ -71,6 +76,11 @@ def colour_vertices(
         return np.full((len(vertices), 3), round(UNSEEN), dtype=np.uint8)
     seen /= min(1.0, seen.max())
     sampled = _sample(photo, vertices)
+    if back is not None:
+        turned = _hidden(vertices * FROM_BEHIND, resolution)
+        inferred = _seen_share(vertices, normals * FROM_BEHIND, turned, mask)
+        sampled = np.where(inferred[:, None] > 0.0, _sample(back, vertices), sampled)
+        seen = seen + inferred  # no vertex faces both ways
     known = seen >= 1.0
     edges = _Edges.of(vertices, faces)
     ask()
@@ -79,13 +89,15 @@ def colour_vertices(
     aside = np.abs(vertices[:, 0] - np.median(vertices[:, 0])) * metres_per_unit
     crown = vertices[aside <= max(AXIS, aside.min()), 1].max()
     below_crown = (crown - vertices[:, 1].astype(np.float64)) * metres_per_unit
-    behind = _back_share(vertices, normals, hidden, resolution) * _ramp(below_crown, NECKLINE)
-    behind[known | (way * metres_per_unit < RIM)] = 0.0
-    column, row = _pixels(vertices, PLAIN_SIDE)
-    ask()
-    front = _plain_front(photo, mask)[row, column].astype(np.float64)
-    guess[behind > 0] = front[behind > 0]
-    pull = behind * (2.0 * metres_per_unit / (resolution * FRONT_REACH)) ** 2
+    front, pull = guess, np.zeros(len(vertices))
+    if back is None:
+        behind = _back_share(vertices, normals, hidden, resolution) * _ramp(below_crown, NECKLINE)
+        behind[known | (way * metres_per_unit < RIM)] = 0.0
+        column, row = _pixels(vertices, PLAIN_SIDE)
+        ask()
+        front = _plain_front(photo, mask)[row, column].astype(np.float64)
+        guess[behind > 0] = front[behind > 0]
+        pull = behind * (2.0 * metres_per_unit / (resolution * FRONT_REACH)) ** 2
     continued = _evened(guess, known, edges, UNLIKE + 1.0 - _ramp(below_crown, HEAD), front, pull, ask)
     blended = seen[:, None] * sampled + (1.0 - seen[:, None]) * continued
     return np.round(np.clip(blended, 0.0, 255.0)).astype(np.uint8)
@@ -114,7 +126,7 @@ def _back_share(vertices: Vertices, normals: Floats, hidden: Flags, resolution: 
     """How surely each vertex is the back of what the photo shows at its pixel: (V,) in [0, 1]; 0 where
     another part of the mesh lies behind it, or before it, as of a trunk behind an arm."""
     share = _ramp(-normals[:, 2], GRAZING)
-    share[_hidden(vertices * np.array([1.0, 1.0, -1.0]), resolution)] = 0.0
+    share[_hidden(vertices * FROM_BEHIND, resolution)] = 0.0
     size = resolution + 1
     pixel = _columns(vertices, resolution)
     layered = np.zeros((size, size), dtype=np.uint8)

@@ -28,6 +28,7 @@ from .space import Crop, Placement, camera_to_image, grid_to_camera, image_to_te
 from .surface.cleanup import keep_person, smooth
 from .surface.decimate import decimate, nearest_colours
 from .surface.field import Field
+from .surface.filling import Filling
 from .surface.isosurface import isosurface
 from .surface.localise import first_points, localise
 from .surface.meshes import Faces, Vertices, vertex_normals
@@ -50,8 +51,10 @@ class Reconstruction:
     vertices: (V, 3) float32, Blender frame, metres; feet on z = 0, the bounding box centred on x = y = 0,
     facing -Y. faces: (F, 3) or (F, 4) int32, counter-clockwise seen from outside. colors: (V, 4) uint8 sRGB,
     alpha 255. normals_front, normals_back: (S, S, 3) uint8, (n + 1) / 2, camera space; None without normal
-    networks. info: JSON-able: crop {x, y, side} and box [x0, y0, x1, y1] in source pixels; camera
-    {metres_per_unit, offset}, a space.Placement; scale {source, statures}; preset, weights, guide, device,
+    networks. info: JSON-able: crop {x, y, side} and box [x0, y0, x1, y1] in source pixels, and people, the
+    boxes of all who were found, the largest first, [] where the box was the user's; camera
+    {metres_per_unit, offset}, a space.Placement; scale {source, statures}; back_inferred, whether networks
+    told the colours that the photo does not show; preset, weights, guide, device,
     versions, settings; mesh, what its steps did; asked, how many points; warnings, sentences.
     """
 
@@ -130,11 +133,13 @@ def reconstruct(
         sides = cut_sides(person, found.crop, photo.pixels)
         whole = not {"top", "bottom"} & set(sides)
 
+        back = _back_colour(maps, seen) if settings.colour == "photograph" else None
+
         def finished(mesh: _Mesh, resolution: int) -> tuple[Scale, Placement, NDArray[np.uint8]]:
             scale = find_scale(mesh.vertices, settings.height, settings.span, estimate, whole)
             colors = np.full((len(mesh.vertices), 4), 255, dtype=np.uint8)
             colors[:, :3] = _colours(
-                mesh, sight, found.crop, person, scale, resolution, settings.colour, told.again)
+                mesh, sight, found.crop, person, back, scale, resolution, settings.colour, told.again)
             return scale, stand_on_floor(mesh.vertices, scale.metres_per_unit), colors
 
         def preview(coarse: Field) -> Preview:
@@ -166,8 +171,10 @@ def reconstruct(
         info={
             "crop": {"x": crop.x, "y": crop.y, "side": crop.side},
             "box": list(found.source_box),
+            "people": [list(box) for box in found.everybody],
             "camera": {"metres_per_unit": placement.metres_per_unit, "offset": list(placement.offset)},
             "scale": {"source": scale.source, "statures": scale.statures},
+            "back_inferred": back is not None,
             "preset": preset.name,
             "weights": weights.sha256,
             "guide": guide.sha256,
@@ -235,7 +242,9 @@ def _occupancy(
     def tick(share: float) -> None:
         progress("surface", math.floor(99 * share), 100, "%")
 
-    return localise(query, columns, batch, tick, on_first)
+    # networks without a silhouette of their own are asked as they were published
+    filling = Filling(person) if sight.preset.has_mask else None
+    return localise(query, columns, batch, tick, filling, on_first)
 
 
 def _hull_columns(person: NDArray[np.bool_], resolution: int) -> NDArray[np.bool_]:
@@ -282,10 +291,11 @@ def _mesh(field: Field, person: NDArray[np.bool_], settings: Settings, ask: Ask)
 
 
 def _colours(
-    mesh: _Mesh, sight: Sight, crop: Crop, person: NDArray[np.bool_], scale: Scale, resolution: int,
-    kind: str, ask: Ask,
+    mesh: _Mesh, sight: Sight, crop: Crop, person: NDArray[np.bool_], back: NDArray[np.uint8] | None,
+    scale: Scale, resolution: int, kind: str, ask: Ask,
 ) -> NDArray[np.uint8]:
-    """(V, 3) uint8 sRGB for the vertices of a mesh from a grid of a resolution; kind: settings' colour."""
+    """(V, 3) uint8 sRGB for the vertices of a mesh from a grid of a resolution; kind: settings' colour; back:
+    as for `colour_vertices`."""
     if kind == "none":
         return np.full((len(mesh.vertices), 3), UNCOLOURED, dtype=np.uint8)
     if kind == "normals":
@@ -294,15 +304,26 @@ def _colours(
     if crop.side > LARGEST_COLOUR_CROP:
         square = resize(square, LARGEST_COLOUR_CROP, True)
     colours = colour_vertices(
-        mesh.whole_vertices, mesh.whole_faces, square, person, resolution, scale.metres_per_unit, ask)
+        mesh.whole_vertices, mesh.whole_faces, square, person, resolution, scale.metres_per_unit, back, ask)
     ask()
     if mesh.vertices is mesh.whole_vertices:
         return colours
     return nearest_colours(colours, mesh.whole_vertices, mesh.vertices)
 
 
+def _back_colour(*maps: NormalMaps | None) -> NDArray[np.uint8] | None:
+    """(S, S, 3) uint8 sRGB of the side that is not seen, from the first that tells it."""
+    told = [some.back_colour for some in maps if some is not None and some.back_colour is not None]
+    return _picture(told[0]) if told else None
+
+
 def _normal_picture(normals: torch.Tensor) -> NDArray[np.uint8]:
-    pixels = ((normals[0].float().clamp(-1, 1) + 1) * 127.5).round().byte()
+    return _picture((normals.float().clamp(-1, 1) + 1) / 2)
+
+
+def _picture(values: torch.Tensor) -> NDArray[np.uint8]:
+    """(1, 3, S, S) in [0, 1] as (S, S, 3) bytes."""
+    pixels = (values[0].float() * 255).round().byte()
     picture: NDArray[np.uint8] = pixels.permute(1, 2, 0).contiguous().cpu().numpy()
     return picture
 

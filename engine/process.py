@@ -18,6 +18,7 @@ from multiprocessing import AuthenticationError
 from pathlib import Path
 from typing import Final
 
+from . import logs, spawn
 from .client import EngineClient, connect
 from .errors import EngineError
 from .protocol import KEY_VARIABLE, Disconnected
@@ -30,17 +31,15 @@ STOP_SECONDS: Final = 3.0
 
 RESTARTS: Final = 3
 RESTART_WINDOW: Final = 60.0
-"""At most RESTARTS starts in RESTART_WINDOW seconds: an engine that dies at once must not be started for
-ever.
+"""An engine that failed RESTARTS times in RESTART_WINDOW seconds is not started again for so long: one that
+dies at once must not be started for ever. An engine that left because it was idle, that was stopped, or that
+a user's cancel had to kill, has not failed.
 """
 
 FOLDER_PREFIX: Final = "pifuhd-engine-"
 """How the private folder of the socket is named; the engine removes such a folder itself when its parent is
 gone.
 """
-
-LOG_BYTES: Final = 1 << 20
-"""A longer log is begun anew at the next start."""
 
 
 @dataclass
@@ -60,8 +59,8 @@ class EngineProcess:
     ensure().
 
     python: the interpreter of the engine's environment. package_folder: the folder that contains engine/.
-    log: the file that gets what the engine prints. idle_seconds: the engine exits after so long without a
-    job.
+    log: the file that gets what the engine prints; its folder may be shared, see logs.log_path.
+    idle_seconds: the engine exits after so long without a job; 0: it never does.
     """
 
     def __init__(self, python: str, package_folder: Path, *, log: Path, idle_seconds: int = 600) -> None:
@@ -72,7 +71,7 @@ class EngineProcess:
         self.start_seconds = START_SECONDS
         self._lock = threading.Lock()
         self._child: _Child | None = None
-        self._starts: deque[float] = deque(maxlen=RESTARTS)
+        self._failures: deque[float] = deque(maxlen=RESTARTS)
         self._stopping = threading.Event()
 
     @property
@@ -85,13 +84,18 @@ class EngineProcess:
         """Return a connected client, of the running engine or of one started now (seconds).
 
         Raises EngineError: "engine_start" with the reason where it does not start or answer within
-        start_seconds, or was started RESTARTS times in the last minute; "protocol" where it is of another
+        start_seconds, or failed RESTARTS times in the last minute; "protocol" where it is of another
         version.
         """
         with self._lock:
             child = self._child
-            if child is not None and child.client is not None and child.client.usable and self.alive:
-                return child.client
+            if child is not None:
+                client = child.client
+                assert client is not None  # a start that failed leaves no child
+                if client.usable and self.alive:
+                    return client
+                if _failed(child, client):
+                    self._failures.append(time.monotonic())
             self._end(kill=True)
             self._stopping.clear()
             return self._start()
@@ -108,14 +112,13 @@ class EngineProcess:
             self._end(kill=False)
 
     def _start(self) -> EngineClient:
-        now = time.monotonic()
-        if len(self._starts) == RESTARTS and now - self._starts[0] < RESTART_WINDOW:
+        often = len(self._failures) == RESTARTS
+        if often and time.monotonic() - self._failures[0] < RESTART_WINDOW:
             raise EngineError(
                 "engine_start",
                 f"The engine was started {RESTARTS} times within a minute and did not last.",
                 f"Wait a minute and try again, or look at its log: {self.log}",
             )
-        self._starts.append(now)
         key = secrets.token_bytes(32)
         folder, address = _private_address()
         try:
@@ -128,6 +131,8 @@ class EngineProcess:
         try:
             child.client = self._greet(child, address, key)
         except BaseException:
+            if not self._stopping.is_set():
+                self._failures.append(time.monotonic())
             self._end(kill=True)
             raise
         # The connection stands without the socket's file, so from here on no crash can leave one behind.
@@ -141,24 +146,21 @@ class EngineProcess:
                 f"The engine's files are missing from {self.package_folder}.",
                 "Install the add-on again.",
             )
-        command = [self.python, "-E", "-s", "-u", "-m", "engine", "serve"]
-        command += ["--address", address, "--idle-seconds", str(self.idle_seconds)]
+        serve = ["serve", "--address", address, "--idle", str(self.idle_seconds)]
+        serve += ["--log", str(self.log.absolute())]
         try:
             self.log.parent.mkdir(parents=True, exist_ok=True)
-            begin_anew = self.log.exists() and self.log.stat().st_size > LOG_BYTES
-            with self.log.open("wb" if begin_anew else "ab") as log:
+            logs.remove_old(self.log.parent)
+            with self.log.open("ab") as log:
                 log_start = log.tell()
                 process = subprocess.Popen(
-                    command,
+                    spawn.command(self.python, *serve),
                     cwd=self.package_folder,
-                    env=_environment(key),
+                    env={**spawn.environment(), KEY_VARIABLE: key.hex()},
                     stdin=subprocess.PIPE,  # its end tells the engine that this process is gone
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    # A Ctrl-C in the terminal of Blender is for Blender, which then stops the engine in
-                    # order.
-                    start_new_session=os.name == "posix",
-                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                    **spawn.options(),
                 )
         except OSError as error:
             raise EngineError(
@@ -224,7 +226,9 @@ class EngineProcess:
     def _last_log_line(self, child: _Child) -> str:
         try:
             with self.log.open("rb") as log:
-                log.seek(max(child.log_start, os.fstat(log.fileno()).st_size - 8192))
+                size = os.fstat(log.fileno()).st_size
+                start = child.log_start if child.log_start <= size else 0  # else it was rotated since
+                log.seek(max(start, size - 8192))
                 lines = log.read().decode(errors="replace").split("\n")
         except OSError:
             return ""  # the log is help, not a condition
@@ -252,24 +256,30 @@ class EngineProcess:
 
 
 def _private_address() -> tuple[Path | None, str]:
-    """A fresh address that only this user can connect to, and the folder to remove afterwards."""
+    """A fresh address that only this user can connect to, and the folder to remove afterwards.
+
+    Raises EngineError("engine_start").
+    """
     if sys.platform == "win32":
         return None, rf"\\.\pipe\{FOLDER_PREFIX}{secrets.token_hex(16)}"
-    folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX)  # made with mode 0700
-    if len(os.fsencode(folder)) > 80:  # a socket's path has at most 103 bytes on macOS
-        os.rmdir(folder)
-        folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir="/tmp")
+    try:
+        folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX)  # made with mode 0700
+        if len(os.fsencode(folder)) > 80:  # a socket's path has at most 103 bytes on macOS
+            os.rmdir(folder)
+            folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir="/tmp")
+    except OSError as error:
+        raise EngineError(
+            "engine_start",
+            f"No folder can be made for the engine's socket: {error}.",
+            "Free disk space, or set TMPDIR to a folder that you can write to, and restart Blender.",
+        ) from error
     return Path(folder), os.path.join(folder, "socket")
 
 
-def _environment(key: bytes) -> dict[str, str]:
-    """This process's environment with the key, without what would change which Python and modules the child
-    uses.
-    """
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.upper().startswith("PYTHON") and name != "__PYVENV_LAUNCHER__"
-    }
-    environment[KEY_VARIABLE] = key.hex()
-    return environment
+def _failed(child: _Child, client: EngineClient) -> bool:
+    """Whether an engine that serves no longer has gone without being asked to."""
+    if client.forced:
+        return False
+    if not client.usable:  # it went, or misbehaved, in the middle of a job
+        return True
+    return child.process.poll() != 0

@@ -209,10 +209,13 @@ def receive(connection: Connection) -> Message:
     if not isinstance(kind, str) or kind not in FIELDS:
         _refuse(f"a message of unknown type {kind!r:.60} came")
     if kind == "hello" and header.get("protocol") != PROTOCOL:
-        versions = {name: header.get(name) for name in ("protocol", "program")}
-        if type(versions["protocol"]) is not int or type(versions["program"]) is not str:
-            _refuse("a hello without versions came")
-        return Message("hello", versions)
+        number, program = header.get("protocol"), header.get("program")
+        # Both are put into a sentence, which must not be as long as a header may be.
+        if type(number) is not int or not 0 <= number < 1 << 31:
+            _refuse("a hello without a protocol version came")
+        if type(program) is not str or len(program) > 40:
+            _refuse("a hello without a program version came")
+        return Message("hello", {"protocol": number, "program": program})
     described = header.pop("arrays", None)
     _check_fields(kind, header)
     arrays = {}
@@ -241,7 +244,10 @@ def _receive_frame(connection: Connection, limit: int) -> bytes:
 def _decode(data: bytes) -> dict[str, Any]:
     try:
         header = json.loads(
-            data.decode(), parse_constant=_refuse_constant, object_pairs_hook=_without_second_keys
+            data.decode(),
+            parse_float=_finite,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_without_second_keys,
         )
     except (ValueError, RecursionError):
         _refuse("a message that is not JSON came")
@@ -315,6 +321,13 @@ def _check_arrays(kind: str, described: Any) -> list[tuple[str, np.dtype[Any], t
     if kind == "reconstruct" and len(checked) != 1:
         _refuse("a reconstruct message needs one photo, as `encoded` or as `pixels`")
     return list(checked.values())
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):  # 1e999 is infinite to Python
+        raise ValueError(text)
+    return number
 
 
 def _refuse_constant(name: str) -> NoReturn:

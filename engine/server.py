@@ -11,7 +11,7 @@ from multiprocessing.connection import Listener
 from pathlib import Path
 from typing import Final, NoReturn
 
-from . import protocol
+from . import logs, protocol
 from .errors import EngineError
 from .process import FOLDER_PREFIX
 from .protocol import KEY_VARIABLE
@@ -49,6 +49,8 @@ def serve(address: str, work: Work, *, idle_seconds: float) -> NoReturn:
         raise EngineError(
             "engine_start", f"{address} cannot be listened on: {error}.", "Choose another."
         ) from error
+    # A full disk would end whichever thread prints.
+    sys.stderr = logs.forgiving(sys.stderr.fileno())
     server = Server(listener, key, work, idle_seconds=idle_seconds)
     threading.Thread(target=_watch_parent, args=(server,), name="parent watch", daemon=True).start()
     print(

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import sys
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ from .errors import EngineError
 DEVICES = ("auto", "cpu", "cuda", "mps")
 TOPOLOGIES = ("triangles", "quads")
 COLOURS = ("photograph", "normals", "none")
+LARGEST = sys.float_info.max  # whole numbers of JSON may be larger, and no float then
 LONGEST_PATH = 4096  # characters
 
 
@@ -82,7 +83,8 @@ class Settings:
 def check(holds: bool, text: str, hint: str) -> None:
     """Raise EngineError bad_settings with text and hint unless it holds."""
     if not holds:
-        raise EngineError("bad_settings", text, hint)
+        # The values stand in it, and over the link they may be as long as a header.
+        raise EngineError("bad_settings", text if len(text) <= 500 else f"{text[:499]}…", hint)
 
 
 def _is_int(value: object) -> bool:
@@ -90,7 +92,7 @@ def _is_int(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _is_plain_path(value: object) -> bool:

@@ -3,19 +3,16 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import platform
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from .errors import EngineError, ProgressCallback
+from .errors import ProgressCallback
+from .parts import load_part
 from .settings import Settings
 from .weights import find_weights
 
@@ -157,27 +154,3 @@ def _photo(image: Image) -> Photo:
     else:
         photo = image
     return photo
-
-
-def check_installed() -> None:
-    """Raise EngineError("engine_start") where this Python lacks PyTorch; takes no time, unlike importing
-    it.
-    """
-    if importlib.util.find_spec("torch") is None:
-        raise EngineError(
-            "engine_start",
-            f"PyTorch is missing from the engine's Python, {sys.executable}.",
-            "Set up the engine again in the add-on's preferences, or install engine/requirements.txt there.",
-        )
-
-
-def load_part(name: str) -> ModuleType:
-    """Import a module that needs PyTorch, so that a broken installation is told from a broken job."""
-    try:
-        return importlib.import_module(name, __package__)
-    except (ImportError, OSError) as error:  # OSError: a missing or damaged library of PyTorch
-        raise EngineError(
-            "engine_start",
-            f"The engine cannot load {name.lstrip('.')}: {error}.",
-            "Set up the engine again in the add-on's preferences, or install engine/requirements.txt.",
-        ) from error

@@ -1,10 +1,38 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """PIFuHD for Blender: a coloured 3D person from one photograph."""
 
-from . import commands, engine_setup, jobs, operators, panels, preferences, properties
+from . import (
+    box_overlay,
+    commands,
+    engine_setup,
+    engine_status,
+    image_operators,
+    jobs,
+    operators,
+    panels,
+    preferences,
+    properties,
+    setup_operators,
+    setup_panel,
+    weights_download,
+)
 
 # In this order because the readiness of the engine is read from the preferences.
-_ROOMS = (preferences, properties, engine_setup, jobs, operators, panels, commands)
+_ROOMS = (
+    preferences,
+    properties,
+    engine_setup,
+    weights_download,
+    jobs,
+    engine_status,
+    operators,
+    image_operators,
+    setup_operators,
+    box_overlay,
+    setup_panel,
+    panels,
+    commands,
+)
 
 
 def register() -> None:

@@ -14,33 +14,59 @@ from typing import Any
 
 import bpy
 
-from . import images, jobs
+from . import images, jobs, orientation
+from .finish import Finish
 
 
 def reconstruct(
     image: bpy.types.Image | str | os.PathLike[str],
     *,
     on_line: Callable[[str], None] | None = None,
+    point: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    floor: bool = True,
+    reference: bpy.types.Object | None = None,
+    shade_smooth: bool = True,
+    texture: bool = False,
+    keep_normals: bool = False,
     **settings: Any,
 ) -> bpy.types.Object:
     """Reconstruct the person in a photo and return the new object. Blocks; a line of progress for each tenth.
 
     image: a Blender image, or the path of a PNG, JPEG, WebP, TIFF or BMP file. on_line: takes the lines of
-    progress; without it they are printed. settings: those of the engine, for example height (the stature in
-    metres, 0.1 to 10), resolution (64 to 1024 in steps of 32), box (x0, y0, x1, y1 of the person in pixels),
-    person (2 is the second largest), topology ("triangles" or "quads"), faces (at most so many triangles).
+    progress; without it they are printed. point: where the feet go (floor) or the middle of the crop,
+    Blender units. reference: an image empty to lay the mesh over instead. texture: also project the photo
+    through a UV map. keep_normals: keep the normal maps as images. settings: those of the engine, for example
+    height (the stature in metres, 0.1 to 10), resolution (64 to 1024 in steps of 32), box (x0, y0, x1, y1 of
+    the person in pixels), person (2 is the second largest), topology ("triangles" or "quads"), faces (at most
+    so many triangles).
     Raises EngineError, whose text and hint tell the user what happened and what to do; Cancelled.
     """
     if isinstance(image, (str, os.PathLike)):
         name, picture = Path(image).stem, images.read_file(image)
+        if texture:
+            image = bpy.data.images.load(str(Path(image).absolute()), check_existing=True)
     else:
         picture = images.encode(image)
         name = images.object_name(image.name)
-    say = _Lines(on_line or (lambda line: print(f"PIFuHD: {line}", flush=True)))
-    return jobs.run(name, picture, settings, say)
+    finish = Finish(
+        point=point,
+        floor=floor,
+        reference="" if reference is None else reference.name,
+        shade_smooth=shade_smooth,
+        texture=texture,
+        keep_normals=keep_normals,
+        image=image.name if isinstance(image, bpy.types.Image) else "",
+        turned=orientation.of_picture(picture),
+    )
+    say = Lines(on_line or print_line)
+    return jobs.run(name, picture, settings, say, finish)
 
 
-class _Lines:
+def print_line(line: str) -> None:
+    print(f"PIFuHD: {line}", flush=True)
+
+
+class Lines:
     """Turns the many small steps of a job into a line for each stage and each tenth."""
 
     def __init__(self, write: Callable[[str], None]) -> None:

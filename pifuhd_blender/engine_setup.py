@@ -1,34 +1,56 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which Python runs the engine, and the Set Up Engine that makes one in the extension's user folder."""
+"""Which Python runs the engine, and the task that makes, checks or removes it, seen by the main thread."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 
-from .engine.errors import EngineError
-from .environment import Setup, is_complete, is_current, python_of
+from . import devices, environment
+from .engine import logs
+from .engine.errors import Cancelled, EngineError
+from .environment import python_of, read_stamp
+from .installation import Check, Plan, Removal, Setup, blender_python
+from .tasks import Task
 
 PYTHON_VARIABLE = "PIFUHD_ENGINE_PYTHON"
-OPEN_PREFERENCES = "Open the extension's preferences and press Set Up Engine."
+SET_UP = "Press Set Up Engine in the PIFuHD tab of the 3D view's sidebar."
 TICK = 0.2  # seconds between redraws of the progress lines
 
 
 @dataclass(frozen=True)
 class Status:
-    """python: the engine's interpreter, "" when there is none; text: one sentence; hint: the next step."""
+    """python: the engine's interpreter, "" when there is none; text: one sentence; hint: the next step.
+
+    stamp: what is known of our own environment, None where there is none. outdated: it needs an update.
+    """
 
     python: str
     text: str
     hint: str
+    stamp: environment.Stamp | None = None
+    outdated: bool = False
 
 
-_status = Status("", "The engine is not set up.", OPEN_PREFERENCES)
-_setup: Setup | None = None
-_failure: EngineError | None = None
+@dataclass(frozen=True)
+class Notice:
+    """How the last task ended, where the user should know. failed: it did not do what it was to do."""
+
+    text: str
+    hint: str
+    failed: bool
+
+
+_status = Status("", "The engine is not set up.", SET_UP)
+_automatic = devices.OFFERED[-1]
+_folder = Path()
+_task: Task | None = None
+_then: Callable[[], None] | None = None
+_notice: Notice | None = None
 
 
 def user_folder() -> Path:
@@ -37,7 +59,11 @@ def user_folder() -> Path:
 
 
 def log_path() -> Path:
-    return user_folder() / "engine.log"
+    return logs.log_path(user_folder())
+
+
+def setup_log_path() -> Path:
+    return user_folder() / "setup.log"
 
 
 def requirements_path() -> Path:
@@ -48,79 +74,161 @@ def environment_folder() -> Path:
     return user_folder() / "environment"
 
 
+def downloads_folder() -> Path:
+    return user_folder() / "downloads"
+
+
+def preferences() -> bpy.types.AddonPreferences | None:
+    """The user's choices, or None while the extension is being enabled."""
+    addon = bpy.context.preferences.addons.get(__package__)
+    return addon.preferences if addon else None
+
+
 def status() -> Status:
     """What `refresh` last found. Reads nothing from disk, so panels may call it on every draw."""
     return _status
 
 
+def device() -> devices.Device:
+    """What Set Up Engine would install for. Reads nothing from disk."""
+    chosen = preferences()
+    key = chosen.device if chosen else devices.AUTOMATIC
+    return _automatic if key == devices.AUTOMATIC else devices.find(key)
+
+
+def folder() -> Path:
+    """`user_folder` as `refresh` last found it. Reads nothing from disk."""
+    return _folder
+
+
 def refresh() -> None:
     """Look for the engine's Python: environment variable, then preferences, then our own environment."""
-    global _status
+    global _status, _automatic, _folder
+    _folder = user_folder()
+    _automatic = devices.find(devices.AUTOMATIC)
     _status = _look()
 
 
 def _look() -> Status:
-    addon = bpy.context.preferences.addons.get(__package__)
-    chosen = bpy.path.abspath(addon.preferences.engine_python) if addon and addon.preferences else ""
+    chosen = preferences()
+    named = bpy.path.abspath(chosen.engine_python) if chosen else ""
     for path, where in (
         (os.environ.get(PYTHON_VARIABLE, ""), f"the environment variable {PYTHON_VARIABLE}"),
-        (chosen, "Engine Python in the preferences"),
+        (named, "Engine Python in the preferences"),
     ):
         if path:
             if Path(path).is_file():
                 return Status(path, "The engine is ready.", "")
             return Status("", f"{path} does not exist.", f"Correct {where}, or clear it.")
-    folder = environment_folder()
-    if not is_complete(folder):
-        return Status("", "The engine is not set up.", OPEN_PREFERENCES)
-    if not is_current(folder, requirements_path()):
-        return Status("", "This version of the extension needs a newer engine.", OPEN_PREFERENCES)
-    return Status(str(python_of(folder)), "The engine is ready.", "")
+    stamp = read_stamp(environment_folder())
+    if stamp is None:
+        return Status("", "The engine is not set up.", SET_UP)
+    if stamp.requirements != environment.digest(requirements_path()):
+        return Status("", "This version of the extension needs a newer engine.", SET_UP, stamp, outdated=True)
+    return Status(str(python_of(environment_folder())), "The engine is ready.", "", stamp)
 
 
-def current() -> Setup | None:
-    return _setup
+def current() -> Task | None:
+    return _task
 
 
-def last_failure() -> EngineError | None:
-    return _failure
+def notice() -> Notice | None:
+    return _notice
+
+
+def follow(task: Task, then: Callable[[], None] | None = None) -> None:
+    """Make a task the current one and watch it on a timer. then: called after success, on the main thread."""
+    global _task, _then, _notice
+    _task, _then, _notice = task, then, None
+    if not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=TICK, persistent=True)
+
+
+def refuse_while_busy() -> None:
+    """Raises EngineError("busy") while a task runs."""
+    if _task is not None:
+        raise EngineError("busy", f"{_task.label}.", "Wait for it, or press Cancel Setup.")
 
 
 def start() -> Setup:
-    """Start Set Up Engine. Raises EngineError("busy") while one runs."""
-    global _setup, _failure
-    if _setup is not None:
-        raise EngineError(
-            "busy", "The engine is already being set up.", "Wait for it, or press Cancel Setup."
-        )
-    _failure = None
-    _setup = Setup(environment_folder(), requirements_path())
-    bpy.app.timers.register(_tick, first_interval=TICK, persistent=True)
-    return _setup
+    """Start Set Up Engine as the preferences say. Raises EngineError("busy") while a task runs."""
+    refuse_while_busy()
+    chosen = preferences()
+    wheels = bpy.path.abspath(chosen.wheel_folder) if chosen and chosen.wheel_folder else ""
+    base = bpy.path.abspath(chosen.base_python) if chosen and chosen.base_python else ""
+    plan = Plan(
+        environment_folder(),
+        requirements_path(),
+        downloads_folder(),
+        device(),
+        base or blender_python(),
+        Path(wheels) if wheels else None,
+    )
+    task = Setup(plan, setup_log_path())
+    follow(task)
+    return task
+
+
+def check(python: str) -> Check:
+    """Ask an interpreter of the user's for the engine's packages, and use it if it has them all.
+
+    Raises EngineError("busy") while a task runs.
+    """
+    refuse_while_busy()
+    task = Check(python, requirements_path(), setup_log_path())
+
+    def use() -> None:
+        global _notice
+        chosen = preferences()
+        if chosen is not None:
+            chosen.engine_python = python
+        if task.remark:
+            _notice = Notice(task.remark, "It may work all the same.", failed=False)
+
+    follow(task, use)
+    return task
+
+
+def remove() -> Removal:
+    """Delete the environment and its downloads. Raises EngineError("busy"), OSError where they are in use."""
+    refuse_while_busy()
+    task = Removal([environment_folder(), downloads_folder()], setup_log_path())
+    refresh()
+    follow(task)
+    return task
 
 
 def settle() -> bool:
-    """Take over the outcome of a finished setup; False while it still runs. For the main thread."""
-    global _setup, _failure
-    if _setup is None:
+    """Take over the outcome of a finished task; False while it still runs. For the main thread."""
+    global _task, _then, _notice
+    if _task is None:
         return True
-    if not _setup.finished:
+    if not _task.finished:
         return False
-    _failure = _setup.error
-    _setup = None
-    if _failure is not None:
-        print(f"PIFuHD: {_failure}", flush=True)
+    ended, then = _task, _then
+    _task = _then = None
+    if isinstance(ended.error, Cancelled):
+        _notice = Notice(f"{ended.name} was cancelled.", ended.after_cancel, failed=False)
+    elif ended.error is not None:
+        _notice = Notice(ended.error.text, ended.error.hint, failed=True)
     refresh()
+    if ended.error is None and then is not None:
+        then()
     return True
 
 
 def _tick() -> float | None:
     done = settle()
+    redraw()
+    return None if done else TICK
+
+
+def redraw() -> None:
+    """Have every place that shows the engine drawn again."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type in {'PREFERENCES', 'VIEW_3D'}:
+            if area.type in {'PREFERENCES', 'VIEW_3D', 'IMAGE_EDITOR'}:
                 area.tag_redraw()
-    return None if done else TICK
 
 
 def register() -> None:
@@ -128,11 +236,10 @@ def register() -> None:
 
 
 def unregister() -> None:
-    global _setup, _failure
-    if _setup is not None:
-        _setup.cancel()
-        _setup.join(10.0)
-        _setup = None
-    _failure = None
+    global _task, _then, _notice
+    if _task is not None:
+        _task.cancel()
+        _task.join(10.0)
+    _task = _then = _notice = None
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)

@@ -1,25 +1,43 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The engine's own Python environment: made by venv and filled by pip, in a worker thread. Free of bpy.
+"""Facts about the engine's Python environment: where its Python is, what it lacks. Free of bpy.
 
-It counts as made only once its stamp is written, so an interrupted setup is never used.
+An environment of ours counts as made only once its stamp is written, so an interrupted setup is never used.
 """
 
 from __future__ import annotations
 
-import collections
-import contextlib
 import hashlib
+import json
 import os
-import shutil
-import signal
-import subprocess
-import sys
-import threading
+import re
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
-from .engine.errors import EngineError
+STAMP: Final = "pifuhd-complete.json"
+PYTHONS: Final = ((3, 11), (3, 14))
+"""The oldest and the newest Python that all pinned packages have wheels for."""
 
-STAMP = "pifuhd-complete.txt"  # holds the digest of the requirements that were installed
+PROBE: Final = """
+import importlib.metadata, json, sys
+found = {}
+for name in sys.argv[1:]:
+    try:
+        found[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        found[name] = ""
+print(json.dumps({"python": sys.version_info[:2], "packages": found}))
+"""
+"""Run by an interpreter with package names: prints its version and theirs, as JSON."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What a finished setup notes. requirements: their digest; device: its key; mb: megabytes on disk."""
+
+    requirements: str
+    device: str
+    mb: int
 
 
 def python_of(folder: Path) -> Path:
@@ -30,138 +48,44 @@ def digest(requirements: Path) -> str:
     return hashlib.sha256(requirements.read_bytes()).hexdigest()
 
 
-def is_complete(folder: Path) -> bool:
-    """Whether an environment was made here to its end, from whatever requirements."""
-    return (folder / STAMP).is_file() and python_of(folder).is_file()
+def read_stamp(folder: Path) -> Stamp | None:
+    """The stamp of an environment that was made to its end and whose Python is still there, else None."""
+    try:
+        stamp = Stamp(**json.loads((folder / STAMP).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return stamp if python_of(folder).is_file() else None
 
 
-def is_current(folder: Path, requirements: Path) -> bool:
-    """Whether a complete environment was made from these requirements."""
-    return (folder / STAMP).read_text(encoding="utf-8") == digest(requirements)
+def write_stamp(folder: Path, stamp: Stamp) -> None:
+    partial = folder / f"{STAMP}.partial"
+    partial.write_text(json.dumps(asdict(stamp)), encoding="utf-8")
+    os.replace(partial, folder / STAMP)
 
 
-class Setup:
-    """One run of Set Up Engine: a worker thread that runs venv and pip and keeps their last lines.
+def size_mb(folder: Path) -> int:
+    """Megabytes in a folder's files; 0 where it is not there."""
+    return round(sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6)
 
-    The main thread reads `last_lines`, asks `finished`, and may `cancel`; the thread reads what the child
-    prints. `error` is None after success, and an EngineError "engine_start" after a failure or a cancel.
+
+def pins(requirements: Path) -> dict[str, str]:
+    """Package -> version, of the lines "package==version"."""
+    found = re.findall(r"^([\w.-]+)==([\w.]+)", requirements.read_text(encoding="utf-8"), re.MULTILINE)
+    return dict(found)
+
+
+def lacking(probed: dict[str, str], wanted: dict[str, str]) -> list[str]:
+    """The packages that are not there."""
+    return [name for name in wanted if not probed.get(name)]
+
+
+def differing(probed: dict[str, str], wanted: dict[str, str]) -> list[str]:
+    """The packages that are there in another version than the one tested, each with both versions.
+
+    A local version, as in 2.13.0+cpu, is the same version for another device.
     """
-
-    def __init__(self, folder: Path, requirements: Path) -> None:
-        self.error: EngineError | None = None
-        self._folder = folder
-        self._requirements = requirements
-        self._digest = digest(requirements)
-        self._lines: collections.deque[str] = collections.deque(maxlen=200)
-        self._cancelled = threading.Event()
-        self._lock = threading.Lock()
-        self._child: subprocess.Popen[str] | None = None
-        self._thread = threading.Thread(target=self._work, name="pifuhd-setup", daemon=True)
-        self._thread.start()
-
-    @property
-    def finished(self) -> bool:
-        return not self._thread.is_alive()
-
-    def last_lines(self, count: int) -> list[str]:
-        return list(self._lines)[-count:]
-
-    def cancel(self) -> None:
-        """Ask for the end: pip and what it started are killed, the unfinished environment removed."""
-        self._cancelled.set()
-        with self._lock:
-            if self._child is not None:
-                _kill_tree(self._child)
-
-    def join(self, seconds: float) -> None:
-        self._thread.join(seconds)
-
-    def _work(self) -> None:
-        try:
-            self._say("Making a Python environment")
-            self._run([sys.executable, "-I", "-m", "venv", "--clear", str(self._folder)])
-            self._say("Installing the engine's packages; this can take several minutes")
-            self._run(
-                [
-                    str(python_of(self._folder)),
-                    "-I",
-                    "-m",
-                    "pip",
-                    "install",
-                    "--no-input",
-                    "--disable-pip-version-check",
-                    "--progress-bar",
-                    "off",
-                    "-r",
-                    str(self._requirements),
-                ]
-            )
-            stamp = self._folder / STAMP
-            partial = stamp.with_suffix(".partial")
-            partial.write_text(self._digest, encoding="utf-8")
-            os.replace(partial, stamp)
-            self._say("The engine is ready.")
-        except EngineError as error:
-            self.error = error
-        except OSError as error:
-            self.error = EngineError(
-                "engine_start",
-                f"Setting up the engine failed: {error}.",
-                "Free disk space or check the folder's permissions, then try again.",
-            )
-        if self.error is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _say(self, line: str) -> None:
-        self._lines.append(line)
-        print(f"PIFuHD: {line}", flush=True)
-
-    def _run(self, command: list[str]) -> None:
-        with self._lock:
-            if self._cancelled.is_set():
-                raise _cancelled()
-            self._child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
-                # A group of its own, so that cancel also ends what pip starts.
-                start_new_session=os.name != "nt",
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            )
-        assert self._child.stdout is not None
-        last = ""
-        with self._child.stdout:
-            for line in self._child.stdout:
-                if line.strip():
-                    last = line.strip()
-                    self._lines.append(last)
-        code = self._child.wait()
-        if self._cancelled.is_set():
-            raise _cancelled()
-        if code != 0:
-            reason = last or f"it ended with code {code}"
-            raise EngineError(
-                "engine_start",
-                f"Setting up the engine failed: {reason.rstrip('.')}.",
-                "Check the connection and the free disk space, then press Set Up Engine again.",
-            )
-
-
-def _cancelled() -> EngineError:
-    return EngineError(
-        "engine_start", "Setting up the engine was cancelled.", "Press Set Up Engine to start again."
-    )
-
-
-def _kill_tree(child: subprocess.Popen[str]) -> None:
-    if child.poll() is not None:
-        return
-    if os.name == "nt":
-        subprocess.run(["taskkill", "/F", "/T", "/PID", str(child.pid)], check=False, capture_output=True)
-    else:
-        with contextlib.suppress(ProcessLookupError):  # it ended by itself in between
-            os.killpg(child.pid, signal.SIGKILL)
+    return [
+        f"{name} {probed[name]} instead of {version}"
+        for name, version in wanted.items()
+        if probed.get(name) and probed[name].partition("+")[0] != version
+    ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A running reconstruction: a thread that talks to the engine, seen by the main thread through a queue.
+"""The one job that runs: started, followed, settled, and ended with Blender or the extension.
 
 bpy is touched on the main thread only. In a window a timer calls `Job.update`; in background, where timers
 never fire, `run` calls it in a loop.
@@ -7,9 +7,6 @@ never fire, `run` calls it in a loop.
 
 from __future__ import annotations
 
-import queue
-import threading
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,35 +14,15 @@ from typing import Any
 
 import bpy
 
-from . import engine_setup, meshes
-from .engine.client import Result
-from .engine.errors import STAGES, Cancelled, EngineError
+from . import crowd, engine_setup, estimate, people, preview, results
+from .engine.client import Preview
+from .engine.errors import Cancelled, EngineError
 from .engine.process import EngineProcess
+from .finish import PLAIN, Finish
 from .images import Picture
+from .job import Job, Outcome, internal_error
 
 TICK = 0.1  # seconds between two looks at a job
-LAST_WAIT = 10.0  # seconds Blender waits at its end for a job's thread, after its engine was killed
-
-# Stage -> what the user reads, and its share of the bar: roughly that of a usual job's time.
-LABELS = {
-    "weights": "Loading the weights",
-    "photo": "Reading the photo",
-    "normals": "Estimating normals",
-    "features": "Reading features",
-    "surface": "Finding the surface",
-    "colour": "Colouring",
-    "transfer": "Receiving the mesh",
-}
-SHARES = {
-    "weights": 0.05,
-    "photo": 0.02,
-    "normals": 0.13,
-    "features": 0.20,
-    "surface": 0.45,
-    "colour": 0.10,
-    "transfer": 0.05,
-}
-STARTING = "Starting the engine"
 
 
 @dataclass(frozen=True)
@@ -55,89 +32,6 @@ class Notice:
     code: str
     text: str
     hint: str
-
-
-def fraction(stage: str, done: int, total: int) -> float:
-    """Progress of the whole job in [0, 1] from that of one stage."""
-    before = sum(SHARES[name] for name in STAGES[: STAGES.index(stage)])
-    return before + SHARES[stage] * min(max(done / total, 0.0), 1.0) if total > 0 else before
-
-
-class Job:
-    """One reconstruction. Made, updated and cancelled on the main thread.
-
-    fraction: progress in [0, 1], never falling; label: the stage in words; cancelling: a cancel is under way.
-    """
-
-    def __init__(self, name: str, picture: Picture, settings: dict[str, Any], engine: EngineProcess) -> None:
-        self.name = name
-        self.settings = settings
-        self.fraction = 0.0
-        self.label = STARTING
-        self._picture = picture
-        self._engine = engine
-        self._log = engine_setup.log_path()
-        self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._cancel = threading.Event()
-        self._connected = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="pifuhd-job", daemon=True)
-        self._thread.start()
-
-    @property
-    def cancelling(self) -> bool:
-        return self._cancel.is_set()
-
-    def cancel(self) -> None:
-        """Ask for the end. The engine stops between two batches of points, or the client kills it."""
-        self._cancel.set()
-
-    def update(self, wait: float = 0.0) -> Result | EngineError | Cancelled | None:
-        """Take in what the thread has sent; its outcome once there is one. wait: seconds to wait for news."""
-        if self.cancelling and not self._connected.is_set():
-            return Cancelled()  # the engine goes on starting, for the next job
-        try:
-            message = self._messages.get(timeout=wait) if wait else self._messages.get_nowait()
-            while isinstance(message, tuple):
-                stage, done, total = message
-                self.label = LABELS[stage]
-                self.fraction = max(self.fraction, fraction(stage, done, total))
-                message = self._messages.get_nowait()
-            # Whoever pressed Cancel does not want the mesh that was already on its way.
-            return Cancelled() if self.cancelling else message
-        except queue.Empty:
-            return None
-
-    def abandon(self) -> None:
-        """Cancel, stop the engine and wait for the thread: for the end of Blender or of the extension."""
-        self.cancel()
-        self._engine.stop()
-        self._thread.join(LAST_WAIT)
-
-    def _work(self) -> None:
-        outcome: Result | EngineError | Cancelled
-        try:
-            client = self._engine.ensure()
-            self._connected.set()
-            if self.cancelling:
-                raise Cancelled
-            outcome = client.reconstruct(self._picture, self.settings, self._on_progress, self._cancel.is_set)
-        except (EngineError, Cancelled) as ended:
-            outcome = ended
-        except Exception:
-            outcome = internal_error(self._log)
-        self._messages.put(outcome)
-
-    def _on_progress(self, stage: str, done: int, total: int, _unit: str) -> None:
-        self._messages.put((stage, done, total))
-
-
-def internal_error(log: Path) -> EngineError:
-    """What the user sees for a defect of ours; the traceback goes to the log, not to the console."""
-    with log.open("a", encoding="utf-8") as file:
-        file.write(traceback.format_exc())
-    return EngineError(
-        "internal", "The extension met a defect of its own.", f"Please report it with the log {log}."
-    )
 
 
 _job: Job | None = None
@@ -165,6 +59,11 @@ def engine_folder() -> Path:
     return Path(__file__).parent
 
 
+def engine() -> EngineProcess | None:
+    """The engine's process, running or not; None before the first job."""
+    return _engine
+
+
 def stop_engine() -> None:
     """End the engine process if one runs."""
     global _engine
@@ -173,7 +72,7 @@ def stop_engine() -> None:
         _engine = None
 
 
-def _begin(name: str, picture: Picture, settings: dict[str, Any]) -> Job:
+def _begin(name: str, picture: Picture, settings: dict[str, Any], finish: Finish, *, preview: bool) -> Job:
     global _job, _engine, _engine_python, _notice
     if _job is not None:
         raise EngineError("busy", "A reconstruction is already running.", "Wait for it, or press Cancel.")
@@ -188,7 +87,7 @@ def _begin(name: str, picture: Picture, settings: dict[str, Any]) -> Job:
         _engine = EngineProcess(status.python, engine_folder(), log=engine_setup.log_path())
         _engine_python = status.python
     _notice = None
-    _job = Job(name, picture, settings, _engine)
+    _job = Job(name, picture, settings, finish, _engine, preview=preview)
     return _job
 
 
@@ -198,10 +97,11 @@ def start(
     settings: dict[str, Any],
     scene: bpy.types.Scene,
     view_layer: bpy.types.ViewLayer,
+    finish: Finish = PLAIN,
 ) -> None:
     """Start a job that a timer follows. Raises EngineError "busy" or "engine_start"."""
     global _target
-    _begin(name, picture, settings)
+    _begin(name, picture, settings, finish, preview=True)
     # Names, because undo or another file may free what a reference would point to.
     _target = (scene.name, view_layer.name)
     if not bpy.app.timers.is_registered(_tick):  # a second registration would tick, and stay, for itself
@@ -209,11 +109,15 @@ def start(
 
 
 def run(
-    name: str, picture: Picture, settings: dict[str, Any], on_progress: Callable[[Job], None]
+    name: str,
+    picture: Picture,
+    settings: dict[str, Any],
+    on_progress: Callable[[Job], None],
+    finish: Finish = PLAIN,
 ) -> bpy.types.Object:
     """Run a job to its end and return the new object. Raises EngineError, Cancelled, KeyboardInterrupt."""
     global _job
-    job = _begin(name, picture, settings)
+    job = _begin(name, picture, settings, finish, preview=False)
     try:
         while (outcome := job.update(wait=TICK)) is None:
             on_progress(job)
@@ -228,9 +132,11 @@ def run(
 
 
 def _place(
-    job: Job, result: Result, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer
+    job: Job, made: list[Result], scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer
 ) -> bpy.types.Object:
-    person = meshes.add_to_scene(job.name, result, job.settings, scene, view_layer)
+    estimate.measured(*estimate.kind(job.settings), job.seconds)
+    person = crowd.place_all(job.name, made, job.settings, scene, view_layer, job.finish)
+    set_notice(job.failure)
     windows = bpy.context.window_manager.windows
     if not bpy.app.background and windows:
         with bpy.context.temp_override(window=windows[0]):
@@ -248,14 +154,27 @@ def _tick() -> float | None:
     outcome = job.update()
     if outcome is not None:
         _job = None
+        preview.hide()
         _settle(job, outcome)
+    elif job.preview is not None and not preview.shown():
+        _show_preview(job, job.preview)
     redraw()
     return TICK if _job is not None else None
 
 
-def _settle(job: Job, outcome: Result | EngineError | Cancelled) -> None:
+def _show_preview(job: Job, mesh: Preview) -> None:
+    """Draw the coarse mesh where the final one will be, if that is known before its camera is."""
+    older = bpy.data.objects.get(job.finish.replace)
+    scene = bpy.data.scenes.get(_target[0]) or bpy.context.scene
+    if older is not None:
+        preview.show(mesh, older.matrix_world, results.metre(scene))
+    elif job.finish.floor and not job.finish.reference:
+        preview.show(mesh, results.world_matrix({}, scene, job.finish), results.metre(scene))
+
+
+def _settle(job: Job, outcome: Outcome) -> None:
     global _notice
-    if isinstance(outcome, Result):
+    if isinstance(outcome, list):
         scene = bpy.data.scenes.get(_target[0]) or bpy.context.scene
         view_layer = scene.view_layers.get(_target[1]) or scene.view_layers[0]
         try:
@@ -273,10 +192,10 @@ def _settle(job: Job, outcome: Result | EngineError | Cancelled) -> None:
 
 
 def redraw() -> None:
-    """Have every 3D view's sidebar drawn again."""
+    """Have every sidebar that shows the tab drawn again."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == 'VIEW_3D':
+            if area.type in {'VIEW_3D', 'IMAGE_EDITOR'}:
                 for region in area.regions:
                     if region.type == 'UI':
                         region.tag_redraw()
@@ -285,6 +204,7 @@ def redraw() -> None:
 @bpy.app.handlers.persistent
 def _before_load(*_: object) -> None:
     global _notice
+    people.forget()
     if _job is not None:
         _job.cancel()
         _notice = Notice(
@@ -306,5 +226,7 @@ def unregister() -> None:
     if _job is not None:
         _job.abandon()
         _job = None
+    preview.hide()
     stop_engine()
+    estimate.forget()
     _notice = None

@@ -1,32 +1,57 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the engine's arrays to an object in the scene."""
+"""From the engine's arrays to a mesh with its colours, its photograph and its material."""
 
 from __future__ import annotations
-
-import json
-from typing import Any
 
 import bpy
 import numpy as np
 
+from . import projection
 from .engine.client import Result
 from .engine.errors import EngineError
-from .materials import COLOUR_ATTRIBUTE, vertex_colour_material
-
-COLLECTION = "PIFuHD"
-SETTINGS_KEY = "pifuhd_settings"
-INFO_KEY = "pifuhd_info"
+from .finish import PLAIN, Finish
+from .materials import COLOUR_ATTRIBUTE, SEEN_ATTRIBUTE, UV_MAP
 
 
 def build(
-    name: str, vertices: np.ndarray, faces: np.ndarray, colors: np.ndarray, scale: float
+    name: str, result: Result, scale: float, *, coloured: bool = True, finish: Finish = PLAIN
 ) -> bpy.types.Mesh:
-    """A smooth shaded mesh with the colour attribute "Color" and its material.
+    """A mesh with the colour attribute "Color", the UV map "Photograph" if wanted, and no material yet.
+
+    result: as the engine sends it. scale: Blender units per metre. coloured: whether it has colours.
+    Raises EngineError "broken_field" where the arrays do not describe a mesh (Blender would crash on such).
+    """
+    vertices, faces, colors = result.vertices, result.faces, result.colors
+    check(vertices, faces, colors)
+    mesh = bpy.data.meshes.new(name)
+    mesh.vertices.add(len(vertices))
+    mesh.loops.add(faces.size)
+    mesh.polygons.add(len(faces))
+    # Attributes and not `vertices.foreach_set`: 0.38 s against 0.65 s for a million triangles.
+    positions = np.ascontiguousarray(vertices * np.float32(scale), np.float32)
+    mesh.attributes["position"].data.foreach_set("vector", positions.ravel())
+    mesh.attributes[".corner_vert"].data.foreach_set("value", np.ascontiguousarray(faces, np.int32).ravel())
+    mesh.polygons.foreach_set("loop_start", np.arange(0, faces.size, faces.shape[1], dtype=np.int32))
+    mesh.update(calc_edges=True)
+    mesh.validate()
+    if coloured:
+        colour = mesh.color_attributes.new(COLOUR_ATTRIBUTE, 'BYTE_COLOR', 'POINT')
+        colour.data.foreach_set("color_srgb", (colors.astype(np.float32) / np.float32(255.0)).ravel())
+        mesh.color_attributes.active_color = colour
+        mesh.color_attributes.render_color_index = mesh.color_attributes.find(COLOUR_ATTRIBUTE)
+    if not finish.shade_smooth:
+        mesh.shade_flat()
+    image = bpy.data.images.get(finish.image)
+    if finish.texture and image is not None and min(image.size) > 0:
+        _project(mesh, result, image, finish.turned)
+    return mesh
+
+
+def check(vertices: np.ndarray, faces: np.ndarray, colors: np.ndarray) -> None:
+    """Raise EngineError "broken_field" unless these are a mesh's arrays.
 
     vertices: (V, 3) float32, Blender frame, metres. faces: (F, 3) or (F, 4) int32, counter-clockwise seen
-    from outside.
-    colors: (V, 4) uint8 sRGB + alpha. scale: Blender units per metre.
-    Raises EngineError "broken_field" where the arrays do not describe a mesh (Blender would crash on such).
+    from outside. colors: (V, 4) uint8 sRGB + alpha.
     """
     count = len(vertices)
     if (
@@ -44,62 +69,15 @@ def build(
             "The engine returned no usable surface.",
             "Try a photo that shows one whole person against a calm background.",
         )
-    mesh = bpy.data.meshes.new(name)
-    mesh.vertices.add(count)
-    mesh.loops.add(faces.size)
-    mesh.polygons.add(len(faces))
-    # Attributes and not `vertices.foreach_set`: 0.38 s against 0.65 s for a million triangles.
-    positions = np.ascontiguousarray(vertices * np.float32(scale), np.float32)
-    mesh.attributes["position"].data.foreach_set("vector", positions.ravel())
-    mesh.attributes[".corner_vert"].data.foreach_set("value", np.ascontiguousarray(faces, np.int32).ravel())
-    mesh.polygons.foreach_set("loop_start", np.arange(0, faces.size, faces.shape[1], dtype=np.int32))
-    mesh.update(calc_edges=True)
-    mesh.validate()
-    colour = mesh.color_attributes.new(COLOUR_ATTRIBUTE, 'BYTE_COLOR', 'POINT')
-    colour.data.foreach_set("color_srgb", (colors.astype(np.float32) / np.float32(255.0)).ravel())
-    mesh.color_attributes.active_color = colour
-    mesh.color_attributes.render_color_index = mesh.color_attributes.find(COLOUR_ATTRIBUTE)
-    mesh.materials.append(vertex_colour_material(name))
-    return mesh
 
 
-def add_to_scene(
-    name: str,
-    result: Result,
-    settings: dict[str, Any],
-    scene: bpy.types.Scene,
-    view_layer: bpy.types.ViewLayer,
-) -> bpy.types.Object:
-    """Build the object in the scene's "PIFuHD" collection; select it and make it active.
-
-    Selection and active object stay as they are where another object is being edited, because changing them
-    would throw the user out of that mode.
-    """
-    unit = scene.unit_settings
-    metre = 1.0 if unit.system == 'NONE' else 1.0 / unit.scale_length
-    mesh = build(name, result.vertices, result.faces, result.colors, metre)
-    person = bpy.data.objects.new(name, mesh)
-    person[SETTINGS_KEY] = json.dumps(settings, sort_keys=True)
-    person[INFO_KEY] = json.dumps(result.info, sort_keys=True)
-    _collection(scene).objects.link(person)
-    # False where the user has excluded the collection from the view layer, or is in Edit or Sculpt Mode.
-    active = view_layer.objects.active
-    if person.name in view_layer.objects and (active is None or active.mode == 'OBJECT'):
-        for other in view_layer.objects.selected:
-            other.select_set(False, view_layer=view_layer)
-        person.select_set(True, view_layer=view_layer)
-        view_layer.objects.active = person
-    return person
-
-
-def _collection(scene: bpy.types.Scene) -> bpy.types.Collection:
-    for collection in scene.collection.children_recursive:
-        if collection.name.split(".")[0] == COLLECTION and collection.library is None:
-            return collection
-    collection = bpy.data.collections.new(COLLECTION)
-    scene.collection.children.link(collection)
-    return collection
-
-
-def is_reconstruction(item: bpy.types.Object | None) -> bool:
-    return item is not None and SETTINGS_KEY in item
+def _project(mesh: bpy.types.Mesh, result: Result, image: bpy.types.Image, turned: int) -> None:
+    normals = np.empty(3 * len(mesh.vertices), np.float32)
+    mesh.vertex_normals.foreach_get("vector", normals)
+    weights = projection.seen(result.vertices, normals.reshape(-1, 3), result.info)
+    mesh.attributes.new(SEEN_ATTRIBUTE, 'FLOAT', 'POINT').data.foreach_set("value", weights)
+    places = projection.uv(result.vertices, result.info, tuple(image.size), turned)
+    corners = np.empty(len(mesh.loops), np.int32)
+    mesh.attributes[".corner_vert"].data.foreach_get("value", corners)
+    layer = mesh.uv_layers.new(name=UV_MAP)
+    layer.uv.foreach_set("vector", places[corners].ravel())

@@ -1,51 +1,48 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the buttons do. Each ends in a named error or in its work done."""
 
+import dataclasses
+from typing import Any
+
 import bpy
 
-from . import api, engine_setup, images, jobs
+from . import engine_setup, images, jobs, request, results
+from .api import Lines, print_line
 from .engine.errors import Cancelled, EngineError
+from .finish import ONE, Finish
 
 
-class PIFUHD_OT_reconstruct(bpy.types.Operator):
-    bl_idname = "pifuhd.reconstruct"
-    bl_label = "Reconstruct from Image"
-    bl_description = "Make a coloured 3D model of the person in the chosen image"
+def _busy() -> str:
+    """Why no job can start now, whatever is chosen; "" where one can."""
+    status = engine_setup.status()
+    if jobs.current() is not None:
+        return "A reconstruction is already running. Wait for it, or press Cancel."
+    if engine_setup.current() is not None:
+        return "The engine is being set up. Wait until that is done."
+    return "" if status.python else f"{status.text} {status.hint}"
 
-    @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        status = engine_setup.status()
-        if jobs.current() is not None:
-            cls.poll_message_set("A reconstruction is already running. Wait for it, or press Cancel.")
-        elif engine_setup.current() is not None:
-            cls.poll_message_set("The engine is being set up. Wait until that is done.")
-        elif not status.python:
-            cls.poll_message_set(f"{status.text} {status.hint}")
-        else:
-            return True
-        return False
+
+class _Reconstructs:
+    """What both buttons share: a job on timers in a window, a blocking one in background."""
+
+    def wanted(self, context: bpy.types.Context) -> tuple[str, images.Picture, dict[str, Any], Finish]:
+        """Name, picture, engine's settings and finish of the job. Raises EngineError."""
+        raise NotImplementedError
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         if bpy.app.background:  # timers never fire there
             return self.execute(context)
-        settings = context.scene.pifuhd
         try:
-            picture = images.encode(settings.image)
-            jobs.start(
-                images.object_name(settings.image.name),
-                picture,
-                {"height": settings.height, "resolution": settings.resolution},
-                context.scene,
-                context.view_layer,
-            )
+            name, picture, settings, finish = self.wanted(context)
+            jobs.start(name, picture, settings, context.scene, context.view_layer, finish)
         except EngineError as error:
             return self._failed(error)
         return {'FINISHED'}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        settings = context.scene.pifuhd
         try:
-            api.reconstruct(settings.image, height=settings.height, resolution=settings.resolution)
+            name, picture, settings, finish = self.wanted(context)
+            jobs.run(name, picture, settings, Lines(print_line), finish)
         except EngineError as error:
             return self._failed(error)
         except Cancelled:
@@ -58,6 +55,57 @@ class PIFUHD_OT_reconstruct(bpy.types.Operator):
         jobs.redraw()
         self.report({'ERROR'}, str(error))
         return {'CANCELLED'}
+
+
+class PIFUHD_OT_reconstruct(_Reconstructs, bpy.types.Operator):
+    bl_idname = "pifuhd.reconstruct"
+    bl_label = "Reconstruct from Image"
+    bl_description = "Make a coloured 3D model of the person in the chosen image"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        problem = _busy() or request.problem(context.scene.pifuhd)
+        if problem:
+            cls.poll_message_set(problem)
+        return not problem
+
+    def wanted(self, context: bpy.types.Context) -> tuple[str, images.Picture, dict[str, Any], Finish]:
+        image = context.scene.pifuhd.image
+        picture, settings, finish = request.make(context, image)
+        return images.object_name(image.name), picture, settings, finish
+
+
+class PIFUHD_OT_reconstruct_again(_Reconstructs, bpy.types.Operator):
+    bl_idname = "pifuhd.reconstruct_again"
+    bl_label = "Reconstruct Again"
+    bl_description = (
+        "Make the active object's mesh anew from its image with the settings as they are now. Name, place, "
+        "materials and modifiers stay; vertex groups and shape keys, which belong to the old vertices, do not"
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        person = context.object
+        problem = _busy()
+        if not problem and not results.is_reconstruction(person):
+            problem = "The active object is no reconstruction. Select one."
+        elif not problem and not results.can_be_replaced(person):
+            problem = "The object is being edited, or belongs to another file. Go back to Object Mode."
+        elif not problem and results.image_of(person) is None:
+            problem = "The object's image is gone. Choose an image and reconstruct anew."
+        problem = problem or request.problem(context.scene.pifuhd, results.image_of(person))
+        if problem:
+            cls.poll_message_set(problem)
+        return not problem
+
+    def wanted(self, context: bpy.types.Context) -> tuple[str, images.Picture, dict[str, Any], Finish]:
+        person = context.object
+        picture, settings, finish = request.make(context, results.image_of(person))
+        ours = context.scene.pifuhd
+        if ours.image != results.image_of(person) or finish.people != ONE:
+            # The box and the person's number on the panel are those of another picture, or of nobody.
+            settings = request.with_person_of(settings, results.settings_of(person))
+        return person.name, picture, settings, dataclasses.replace(finish, people=ONE, replace=person.name)
 
 
 class PIFUHD_OT_cancel(bpy.types.Operator):
@@ -96,51 +144,6 @@ class PIFUHD_OT_show_colours(bpy.types.Operator):
         return {'FINISHED'}
 
 
-class PIFUHD_OT_set_up_engine(bpy.types.Operator):
-    bl_idname = "pifuhd.set_up_engine"
-    bl_label = "Set Up Engine"
-    bl_description = "Make the engine's own Python environment and download PyTorch into it"
-
-    @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        if jobs.current() is not None:
-            cls.poll_message_set("A reconstruction is running. Wait for it, or cancel it.")
-        elif engine_setup.current() is not None:
-            cls.poll_message_set("The engine is already being set up.")
-        elif not bpy.app.online_access:
-            cls.poll_message_set(
-                "Setting up needs the internet. Turn on Allow Online Access in Preferences > System."
-            )
-        else:
-            return True
-        return False
-
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        jobs.stop_engine()  # it may run from the environment that is made anew
-        try:
-            engine_setup.start()
-        except EngineError as error:
-            self.report({'ERROR'}, str(error))
-            return {'CANCELLED'}
-        return {'FINISHED'}
-
-
-class PIFUHD_OT_cancel_engine_setup(bpy.types.Operator):
-    bl_idname = "pifuhd.cancel_engine_setup"
-    bl_label = "Cancel Setup"
-    bl_description = "Stop setting up the engine and remove the unfinished environment"
-
-    @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        return engine_setup.current() is not None
-
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        setup = engine_setup.current()
-        if setup is not None:
-            setup.cancel()
-        return {'FINISHED'}
-
-
 class PIFUHD_OT_open_log(bpy.types.Operator):
     bl_idname = "pifuhd.open_log"
     bl_label = "Open Log File"
@@ -157,10 +160,9 @@ class PIFUHD_OT_open_log(bpy.types.Operator):
 
 _CLASSES = (
     PIFUHD_OT_reconstruct,
+    PIFUHD_OT_reconstruct_again,
     PIFUHD_OT_cancel,
     PIFUHD_OT_show_colours,
-    PIFUHD_OT_set_up_engine,
-    PIFUHD_OT_cancel_engine_setup,
     PIFUHD_OT_open_log,
 )
 

@@ -1,22 +1,29 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The "PIFuHD" tab of the 3D view's sidebar. Panels only read state that is in memory."""
+"""The "PIFuHD" tab, in the 3D view's sidebar and the Image Editor's. Panels only read state in memory."""
 
-import textwrap
+from typing import Any
 
 import bpy
 
-from . import engine_setup, jobs, meshes
+from . import engine_setup, estimate, jobs, people, request, results, settings_panels
+from .finish import ONE
+from .labels import draw_text
 
 LOWER_RESOLUTION = 128
-LETTER_WIDTH = 7.0  # pixels of an average letter of Blender's interface font at scale 1
+SPACES = {'VIEW_3D': "", 'IMAGE_EDITOR': "image_"}
+"""Where the tab is, and what the panels' names get there."""
+
+THUMBNAIL = 5.0  # of a button's height
 
 
-class PIFUHD_PT_main(bpy.types.Panel):
-    bl_idname = "PIFUHD_PT_main"
+class _Main:
     bl_label = "PIFuHD"
     bl_category = "PIFuHD"
-    bl_space_type = 'VIEW_3D'
     bl_region_type = 'UI'
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        return bool(engine_setup.status().python)  # until then the tab explains the setup
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -25,30 +32,59 @@ class PIFUHD_PT_main(bpy.types.Panel):
 
         column = layout.column()
         column.enabled = job is None
-        column.template_ID(settings, "image", open="image.open")
-        column.separator()
-        column.use_property_split = True
-        column.use_property_decorate = False
-        column.prop(settings, "height")
-        column.prop(settings, "resolution")
-
+        _draw_image(column, settings)
+        _draw_presets(column, settings)
         if job is not None:
             _draw_job(layout, job)
         else:
-            row = layout.row()
+            column = layout.column(align=True)
+            row = column.row(align=True)
             row.scale_y = 1.8
-            row.operator("pifuhd.reconstruct", icon='OUTLINER_OB_ARMATURE')
+            row.operator("pifuhd.reconstruct", text="Reconstruct", icon='OUTLINER_OB_ARMATURE')
+            if results.is_reconstruction(context.object):
+                column.operator("pifuhd.reconstruct_again", icon='FILE_REFRESH')
             _draw_notice(context, layout)
         _draw_shading(context, layout)
-        _draw_engine(context, layout, job)
+
+
+def _draw_image(layout: bpy.types.UILayout, settings: Any) -> None:
+    if settings.image is not None:
+        row = layout.row()
+        row.alignment = 'CENTER'
+        row.template_icon(icon_value=layout.icon(settings.image), scale=THUMBNAIL)
+    layout.template_ID(settings, "image", open="image.open")
+    row = layout.row(align=True)
+    # Without icons, so that the words fit into a sidebar of the usual width.
+    row.operator("pifuhd.paste_image", text="Paste")
+    row.operator("pifuhd.use_reference", text="Reference")
+    row.operator("pifuhd.use_editor_image", text="Editor")
+    found = people.boxes(settings.image) if settings.image is not None else {}
+    if len(found) > 1 and not settings.own_box:
+        chosen = f"person {settings.person}" if settings.people == ONE else "everybody"
+        layout.label(text=f"{len(found)} people found: {chosen}", icon='COMMUNITY')
+
+
+def _draw_presets(layout: bpy.types.UILayout, settings: Any) -> None:
+    row = layout.row(align=True)
+    for name in ('DRAFT', 'STANDARD', 'FINE'):
+        row.prop_enum(settings, "preset", name)
+    row = layout.row()
+    row.alignment = 'CENTER'
+    row.active = False
+    row.label(text=request.cost(settings))
 
 
 def _draw_job(layout: bpy.types.UILayout, job: jobs.Job) -> None:
-    row = layout.row()
+    column = layout.column(align=True)
+    row = column.row()
     row.scale_y = 1.8
     label = "Cancelling" if job.cancelling else job.label
     row.progress(factor=job.fraction, type='BAR', text=f"{label}, {job.fraction * 100:.0f} %")
-    layout.operator("pifuhd.cancel", icon='X')
+    row = column.row(align=True)
+    left = row.row()
+    left.active = False
+    left.label(text="" if job.cancelling else f"{estimate.duration(job.remaining)} left".capitalize())
+    row.operator("pifuhd.cancel", icon='X')
 
 
 def _draw_notice(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
@@ -56,8 +92,8 @@ def _draw_notice(context: bpy.types.Context, layout: bpy.types.UILayout) -> None
     if notice is None:
         return
     box = layout.box()
-    _draw_text(context, box, notice.text, 'ERROR' if notice.code else 'INFO')
-    _draw_text(context, box, notice.hint, 'BLANK1')
+    draw_text(context, box, notice.text, 'ERROR' if notice.code else 'INFO')
+    draw_text(context, box, notice.hint, 'BLANK1')
     if notice.code == "out_of_memory":
         lower = box.operator("wm.context_set_int", text=f"Set Resolution to {LOWER_RESOLUTION}")
         lower.data_path = "scene.pifuhd.resolution"
@@ -68,46 +104,38 @@ def _draw_notice(context: bpy.types.Context, layout: bpy.types.UILayout) -> None
 
 def _draw_shading(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
     # Offered, not done by itself: the view's shading is the user's, and other objects would change too.
+    if context.space_data.type != 'VIEW_3D':
+        return
     shading = context.space_data.shading
     if (
         shading.type == 'SOLID'
         and shading.color_type != 'VERTEX'
-        and meshes.is_reconstruction(context.object)
+        and results.is_reconstruction(context.object)
     ):
         layout.operator("pifuhd.show_colours", icon='COLOR')
 
 
-def _draw_engine(context: bpy.types.Context, layout: bpy.types.UILayout, job: jobs.Job | None) -> None:
-    status, setup = engine_setup.status(), engine_setup.current()
-    box = layout.box()
-    if job is not None:
-        box.label(text="The engine is working.", icon='PLAY')
-    elif setup is not None:
-        _draw_text(context, box, "The engine is being set up.", 'TIME')
-        for line in setup.last_lines(1):
-            _draw_text(context, box, line, 'BLANK1')
-    elif status.python:
-        box.label(text=status.text, icon='CHECKMARK')
-    else:
-        _draw_text(context, box, status.text, 'ERROR')
-        _draw_text(context, box, status.hint, 'BLANK1')
-        box.operator(
-            "preferences.addon_show", text="Open Preferences", icon='PREFERENCES'
-        ).module = __package__
+def _in_every_space() -> list[type]:
+    """The panels once for each space: a panel belongs to one."""
+    made = []
+    for space, prefix in SPACES.items():
+        parent = f"PIFUHD_PT_{prefix}main"
+        for base, name in ((_Main, "main"), *settings_panels.PANELS):
+            fields = {"bl_idname": f"PIFUHD_PT_{prefix}{name}", "bl_space_type": space}
+            if name != "main":
+                fields["bl_parent_id"] = parent
+            made.append(type(fields["bl_idname"], (base, bpy.types.Panel), fields))
+    return made
 
 
-def _draw_text(context: bpy.types.Context, layout: bpy.types.UILayout, text: str, icon: str) -> None:
-    """Text over several lines; Blender's labels do not wrap."""
-    letters = int(context.region.width / (LETTER_WIDTH * context.preferences.system.ui_scale)) - 8
-    column = layout.column(align=True)
-    column.scale_y = 0.8
-    for number, line in enumerate(textwrap.wrap(text, max(letters, 16))):
-        column.label(text=line, icon=icon if number == 0 else 'BLANK1')
+_CLASSES = _in_every_space()
 
 
 def register() -> None:
-    bpy.utils.register_class(PIFUHD_PT_main)
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
 
 
 def unregister() -> None:
-    bpy.utils.unregister_class(PIFUHD_PT_main)
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

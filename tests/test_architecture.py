@@ -11,9 +11,13 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("engine", "pifuhd_blender", "training", "buildtools", "tests", "benchmarks")
 SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py")) + [ROOT / "build.py"]
 
-BLENDER = {"bpy", "bpy_extras", "bmesh", "mathutils", "gpu", "blf", "addon_utils", "bl_ext", "bl_ui"}
+BLENDER = {
+    "bpy", "bpy_extras", "bmesh", "mathutils", "gpu", "gpu_extras", "blf", "addon_utils", "bl_ext", "bl_ui",
+}  # fmt: skip
 ENGINES = {"torch", "skimage", "cv2", "scipy", "trimesh", "fast_simplification", "safetensors"}
-LINK = {"protocol", "payload", "client", "process", "errors", "version"}  # of engine/, which Blender imports
+# modules of engine/ that Blender imports too
+LINK = {"protocol", "payload", "client", "process", "logs", "spawn", "findings", "errors", "version"}
+REGISTRY = "engine.weights.registry."  # the names of weights, which Blender's side shows too
 MOST_LINES = 400
 
 
@@ -85,6 +89,14 @@ def test_the_link_needs_only_the_standard_library_and_numpy(module: str) -> None
             assert name.split(".")[0] in LINK, f"{module} imports {name}, which is not part of the link"
 
 
+@pytest.mark.parametrize("module", ["__init__", "presets", "registry"])
+def test_what_knows_the_names_of_weights_needs_only_the_standard_library(module: str) -> None:
+    path = ROOT / "engine" / "weights" / f"{module}.py"
+    assert absolute(path) <= sys.stdlib_module_names
+    inner = {(level, name.split(".")[0]) for level, name in imports(path) if level}
+    assert inner <= {(1, "presets"), (1, "registry"), (1, "files"), (2, "errors")}
+
+
 def test_the_extension_needs_only_blender_numpy_and_the_standard_library() -> None:
     allowed = sys.stdlib_module_names | BLENDER | {"numpy"}
     paths = of("pifuhd_blender")
@@ -97,20 +109,23 @@ def test_the_extension_imports_only_the_link_of_the_engine() -> None:
     for path in of("pifuhd_blender"):
         for level, name in imports(path):
             parts = name.split(".")
-            if level and parts[0] == "engine" and (len(parts) < 2 or parts[1] not in LINK):
+            shared = name.startswith(REGISTRY) or (len(parts) > 1 and parts[1] in LINK)
+            if level and parts[0] == "engine" and not shared:
                 wrong.append(f"{path.name}: {name}")
     assert wrong == []
 
 
 def test_the_build_needs_only_the_standard_library_outside_blender() -> None:
-    inside = {"blender_demo.py", "contact_sheet.py"}  # run by Blender, which brings bpy and numpy
+    # run by Blender, which brings bpy and numpy
+    inside = {"blender_demo.py", "blender_guide.py", "contact_sheet.py"}
     allowed = sys.stdlib_module_names | {"buildtools"}
     for path in [*of("buildtools"), ROOT / "build.py"]:
         extra = BLENDER | {"numpy"} if path.name in inside else set()
         assert absolute(path) <= allowed | extra, path.name
     for path in [*of("buildtools"), ROOT / "build.py"]:
         if path.name not in inside:
-            assert not {name.split(".")[-1] for _, name in imports(path)} & {"blender_demo", "contact_sheet"}
+            imported = {name.split(".")[-1] + ".py" for _, name in imports(path)}
+            assert not imported & inside
 
 
 def test_no_module_is_longer_than_a_reader_can_hold() -> None:

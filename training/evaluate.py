@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -20,96 +20,20 @@ from engine.photo import from_pixels
 from engine.pipeline import Reconstruction, in_camera_space, reconstruct
 from engine.settings import Settings
 from engine.space import Crop
-from engine.weights import DEFAULT_WEIGHTS, LoadedWeights, find_weights, load_weights
-from engine.weights.files import build_empty
+from engine.weights import DEFAULT_WEIGHTS, LoadedWeights, load_weights
 
-from .evaluation.cases import Case
-from .evaluation.metrics import Mesh, MeshMetrics, compare, one_part
-from .losses import point_iou
+from .crew import in_order
+from .evaluation.cases import Case, People
+from .evaluation.entries import Entry, load_entries
+from .evaluation.error_maps import ErrorMaps
+from .evaluation.meshes import Mesh, one_part
+from .evaluation.metrics import compare
+from .evaluation.outcomes import Outcome
+from .losses import masked_l1, point_iou
 from .pool import list_pool
+from .scans import UnusableScan
 from .stages import frozen_maps
 from .views import ViewSettings, open_views
-
-COARSE = ":coarse"
-"""After a file's name: its coarse level alone, as if it had no other."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What is measured in one row: a file's network under the label of its row."""
-
-    label: str
-    weights: LoadedWeights
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Of one case: the figures and the scale error, |log| of the metres given the true stature over the true
-    metres; or the code of the error that came instead, and neither.
-    """
-
-    case: str
-    figures: MeshMetrics | None = None
-    scale_error: float | None = None
-    failure: str | None = None
-
-
-@dataclass(frozen=True)
-class Score:
-    """One row. weights: its label; sha256: of the file; outcomes: in the order of the cases."""
-
-    weights: str
-    sha256: str
-    outcomes: list[Outcome]
-
-    @property
-    def figures(self) -> list[MeshMetrics]:
-        """Of the cases that were reconstructed."""
-        return [outcome.figures for outcome in self.outcomes if outcome.figures is not None]
-
-    @property
-    def scale_errors(self) -> list[float]:
-        """Of the same cases."""
-        return [outcome.scale_error for outcome in self.outcomes if outcome.scale_error is not None]
-
-    @property
-    def failures(self) -> Counter[str]:
-        """How often each error code came instead."""
-        return Counter(outcome.failure for outcome in self.outcomes if outcome.failure is not None)
-
-
-def load_entries(names: Sequence[str]) -> list[Entry]:
-    """The weights files of `names`, paths or names of the registry, each with or without COARSE behind it.
-
-    A row's label is the file's name, or all that was given where two files have the same name. Raises
-    EngineError bad_weights; ValueError where a coarse level is asked of weights that have no other.
-    """
-    loaded: dict[Path, LoadedWeights] = {}
-    labels, chosen = [], []
-    for name in names:
-        path = find_weights(name.removesuffix(COARSE))
-        if path not in loaded:
-            loaded[path] = load_weights(path)
-        weights, suffix = loaded[path], ""
-        if name.endswith(COARSE):
-            weights, suffix = coarse_alone(weights), COARSE
-        labels.append(path.name + suffix)
-        chosen.append(weights)
-    return [
-        Entry(label if labels.count(label) == 1 else name, weights)
-        for label, name, weights in zip(labels, names, chosen, strict=True)
-    ]
-
-
-def coarse_alone(weights: LoadedWeights) -> LoadedWeights:
-    """The coarse level of a network of two, with its normal nets, sharing their parameters. Raises ValueError
-    for a network of one level."""
-    if weights.preset.fine is None:
-        raise ValueError(f"The preset {weights.preset.name} is a coarse level alone: leave {COARSE} out.")
-    preset = replace(weights.preset, name=weights.preset.name + COARSE, fine_size=0, fine=None)
-    network = build_empty(preset)
-    network.netG = weights.network.netG
-    return replace(weights, preset=preset, network=network.eval())
 
 
 def predicted_mesh(result: Reconstruction, case: Case) -> tuple[Mesh, float]:
@@ -126,44 +50,81 @@ def predicted_mesh(result: Reconstruction, case: Case) -> tuple[Mesh, float]:
     return mesh, abs(math.log(given / unit))
 
 
-def evaluate(
-    entries: Sequence[Entry],
-    cases: Iterable[Case],
-    resolution: int,
-    device: str,
-    observe: Callable[[str, Case, Mesh, MeshMetrics], None] | None = None,
-) -> list[Score]:
-    """Reconstruct every case with every entry, the engine's own settings but for the resolution and the true
-    stature. A case that the engine refuses is counted, and the other figures leave it out.
-
-    Weights without a silhouette are guided by the embedded ones. Prints a line a reconstruction. observe: is
-    shown each row's label with the case, the predicted mesh (`predicted_mesh`) and its figures. Raises
-    EngineError bad_weights, bad_settings.
+@dataclass(frozen=True)
+class Measuring:
+    """What is measured and how. names: of weights, as `load_entries` takes them; resolution, device: as in
+    engine.settings; maps: what draws error maps, or None. Sent whole to workers.
     """
+
+    names: tuple[str, ...]
+    resolution: int
+    device: str
+    maps: ErrorMaps | None = None
+
+
+def evaluate(measuring: Measuring, people: People, workers: int = 1) -> Iterator[list[list[Outcome]]]:
+    """Reconstruct the people's photographs with every entry, the engine's own settings but for the resolution
+    and the true stature; yields, a person at a time, the outcomes of each entry.
+
+    A case that the engine refuses is counted, and the other figures leave it out. Scans that cannot be used
+    go into `people.unusable`, are printed and passed over. Weights without a silhouette are guided by the
+    embedded ones. Prints a line a reconstruction. workers: processes; more give the same figures in the same
+    order. Raises EngineError bad_weights, bad_settings.
+    """
+    labels = [entry.label for entry in _loaded(measuring.names)]
+    person = partial(_measured, measuring, people.photographs)
+    for seed, result in in_order(person, people.names, workers):
+        name = people.names[seed]
+        try:
+            rows = result()
+        except UnusableScan as error:
+            people.unusable[name] = str(error).removeprefix(f"{name}: ")
+            print(f"skipped {name}: {people.unusable[name]}", flush=True)
+            continue
+        for outcomes in zip(*rows, strict=True):
+            for label, outcome in zip(labels, outcomes, strict=True):
+                found = outcome.failure if outcome.figures is None else f"P2S {outcome.figures.p2s:.2f} cm"
+                print(f"{label}, {outcome.case}: {found}", flush=True)
+        yield rows
+
+
+@lru_cache(maxsize=1)
+def _loaded(names: tuple[str, ...]) -> list[Entry]:
+    """Once a process: every person is measured with them."""
+    return load_entries(names)
+
+
+def _measured(
+    measuring: Measuring, photographs: Callable[[int], Iterator[Case]], seed: int
+) -> list[list[Outcome]]:
+    """Of one person: the outcomes of each entry."""
+    entries = _loaded(measuring.names)
     guide: LoadedWeights | None = None
     if not all(entry.weights.preset.has_mask for entry in entries):
         guide = load_weights(DEFAULT_WEIGHTS)
-    scores = [Score(entry.label, entry.weights.sha256, []) for entry in entries]
-    for case in cases:
-        photo = from_pixels(case.picture)
-        settings = Settings(resolution=resolution, height=case.stature, colour="none", device=device)
-        for entry, score in zip(entries, scores, strict=True):
+    rows: list[list[Outcome]] = [[] for _ in entries]
+    for case in photographs(seed):
+        for entry, row in zip(entries, rows, strict=True):
             own = entry.weights if guide is None or entry.weights.preset.has_mask else guide
-            try:
-                result = reconstruct(photo, entry.weights, own, settings, lambda *_: None)
-            except EngineError as error:
-                if error.code == "bad_settings":
-                    raise
-                score.outcomes.append(Outcome(case.name, failure=error.code))
-                print(f"{entry.label}, {case.name}: {error.code}", flush=True)
-                continue
-            mesh, scale_error = predicted_mesh(result, case)
-            figures = compare(mesh, case.true)
-            score.outcomes.append(Outcome(case.name, figures, scale_error))
-            print(f"{entry.label}, {case.name}: P2S {figures.p2s:.2f} cm", flush=True)
-            if observe is not None:
-                observe(entry.label, case, mesh, figures)
-    return scores
+            row.append(_outcome(measuring, entry, own, case))
+    return rows
+
+
+def _outcome(measuring: Measuring, entry: Entry, guide: LoadedWeights, case: Case) -> Outcome:
+    settings = Settings(
+        resolution=measuring.resolution, height=case.stature, colour="none", device=measuring.device
+    )
+    try:
+        result = reconstruct(from_pixels(case.picture), entry.weights, guide, settings, lambda *_: None)
+    except EngineError as error:
+        if error.code == "bad_settings":
+            raise
+        return Outcome(case.name, failure=error.code, traits=case.traits)
+    mesh, scale_error = predicted_mesh(result, case)
+    figures = compare(mesh, case.true, case.outer, case.span if case.cut else None)
+    if measuring.maps is not None:
+        measuring.maps.draw(entry.label, case, mesh, figures)
+    return Outcome(case.name, figures, scale_error, traits=case.traits)
 
 
 @torch.inference_mode()
@@ -174,6 +135,7 @@ def quick_figures(network: PIFuHD, pool: Path, views: int = 100, seed: int = 7) 
     Returns: views; people; mask_iou; front_error, back_error: squared length of the difference of unit
     normals, mean over the true silhouette; front_degrees, back_degrees: mean angle there; span_error: mean
     |log| of what the picture's side measures in statures, predicted over true, where the network tells it;
+    back_colour_error: mean absolute difference of the back's sRGB, 0 to 1, there, where the network tells it;
     coarse_iou, fine_iou: intersection over union of inside points among the labelled ones near the surface
     (sigma 5 cm and 3 cm, 1 in 17 uniform), each level on its own.
     """
@@ -196,6 +158,8 @@ def quick_figures(network: PIFuHD, pool: Path, views: int = 100, seed: int = 7) 
                 note("mask_iou", (mask & predicted).sum() / (mask | predicted).sum().clamp(min=1))
                 if maps.span is not None:
                     note("span_error", (maps.span / item.span).log().abs())
+                if maps.back_colour is not None and bool(item.colour_known[0]):
+                    note("back_colour_error", masked_l1(maps.back_colour, item.back_colour, item.mask))
                 for name, normals, true in zip(
                     ("front", "back"), (maps.front, maps.back), (item.front, item.back), strict=True
                 ):

@@ -31,6 +31,8 @@ EMA = 0.998
 """What is exported is this running mean of the parameters: late steps are noisy."""
 LONGEST_GRADIENT = 1.0
 """Norm to which longer gradients are cut."""
+HEAD = ("netG.netN.head.weight", "netG.netN.head.bias")
+"""The last layer of the shared normal net, which gains channels with what it tells."""
 LOG_STEPS, PICTURE_STEPS, SAVE_SECONDS = 25, 500, 120
 """A checkpoint is written with the first log after SAVE_SECONDS, and at the end of a stage."""
 
@@ -52,7 +54,7 @@ def fit(run: Run) -> PIFuHD:
 
     Called again with the same folder it resumes at the exact step: finished stages are loaded, the rest goes
     on. With plan.start each stage begins with that file's parameters, at a lower learning rate and with a
-    fresh optimiser; parts that it lacks are new.
+    fresh optimiser; parts that it lacks, as of outputs that were added since, are new.
 
     Raises ValueError for a folder of another preset, an unusable pool or weights of other sizes, OSError
     where a checkpoint cannot be written, FloatingPointError where a loss is not finite, Stopped where the
@@ -168,6 +170,10 @@ def _step(
 def _begin_with(network: PIFuHD, start: Path) -> None:
     known = load_weights(start).network.state_dict()
     own = network.state_dict()
+    for name in HEAD:
+        # files from before the back's colour: its channels, which are the last, stay as they were drawn
+        if name in known and name in own and known[name].shape[1:] == own[name].shape[1:]:
+            known[name] = torch.cat([known[name], own[name][len(known[name]) :]])
     other = sorted(key for key, value in known.items() if key not in own or own[key].shape != value.shape)
     if other:
         raise ValueError(f"{start} is of another architecture ({other[0]}). Choose another file.")

@@ -59,6 +59,12 @@ def gradient_l1(predicted: Tensor, target: Tensor, mask: Tensor, scales: int = 3
     return total / scales
 
 
+def back_colour_loss(colour: Tensor, batch: Batch) -> Tensor:
+    """Mean absolute difference of the back's colour (B, 3, s, s) in [0, 1] over the true silhouette, 0 for
+    views whose back's colour is not known; the mean over views."""
+    return masked_l1(colour, batch.back_colour, batch.mask * batch.colour_known[:, None, None, None])
+
+
 def span_loss(span: Tensor, batch: Batch) -> Tensor:
     """Absolute error of the span's logarithm (B,), 0 for pictures that show nobody or whose span is not
     known; the mean over views."""

@@ -168,6 +168,8 @@ class Pictures(torch.utils.data.Dataset[dict[str, NDArray[np.generic]]]):
                 points=torch.zeros(count, 0, 3),
                 labels=torch.zeros(count, 0),
                 back_known=nothing,
+                back_colour=torch.zeros_like(item["front"]),
+                colour_known=nothing,
                 **item,
             )
 

@@ -18,7 +18,16 @@ from engine.networks import NormalMaps, PIFuHD
 from engine.networks.hourglass import ConvBlock
 from engine.networks.normal import maps_of_pair, maps_of_shared, unit
 
-from .losses import column_loss, extended_bce, gradient_l1, masked_l1, point_iou, span_loss, view_draws
+from .losses import (
+    back_colour_loss,
+    column_loss,
+    extended_bce,
+    gradient_l1,
+    masked_l1,
+    point_iou,
+    span_loss,
+    view_draws,
+)
 from .vgg import VGGFeatures
 from .views import Batch
 from .windows import choose_corners, covered, cut, in_window
@@ -33,7 +42,7 @@ COARSE_COLUMNS, FINE_COLUMNS, WINDOWS = range(3)
 
 
 class NormalStage(nn.Module):
-    """Front and back normals and the silhouette from the picture at the coarse size."""
+    """Front and back normals, the silhouette and the back's colour from the picture at the coarse size."""
 
     def __init__(self, network: PIFuHD, features: VGGFeatures | None) -> None:
         super().__init__()
@@ -53,6 +62,8 @@ class NormalStage(nn.Module):
             losses["mask"] = functional.binary_cross_entropy_with_logits(raw[:, 6:7], batch.mask)
             if span is not None:
                 losses["span"] = span_loss(span.float(), batch)
+            if level.normals.back_colour:
+                losses["back colour"] = back_colour_loss(torch.sigmoid(raw[:, 7:10]), batch)
         else:
             normals = [level.netF(batch.image).float(), level.netB(batch.image).float()]
         # a generator without mask output tells the background by the zero vector: it is judged there too

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from .humans import Person
 from .occupancy import inside_views
-from .render import Camera, Light, View, place, random_cameras, random_light, render_batch
+from .render import Camera, Light, View, back_colours, place, random_cameras, random_light, render_batch
 from .sampling import mixed_points
 
 
@@ -24,8 +24,10 @@ class Subjects:
 
     colour (B, 3, R, R) sRGB in [0, 1], meaningful where mask > 0; mask (B, 1, R, R) coverage in [0, 1];
     front, back (B, 3, s, s) unit normals and depth (B, 2, s, s) camera z of the front and the back surface,
-    with solid (B, 1, s, s), 1 where they are known and 0 where they are zero; points (B, P, 3) camera space
-    and labels (B, P) bool; span (B,) what the picture's side measures in the person's statures; metre (B,)
+    with solid (B, 1, s, s), 1 where they are known and 0 where they are zero; back_colour (B, 3, s, s) sRGB
+    in [0, 1] of the back surface in even light (`back_colours`), zero like them, and colour_known (B,), 0
+    where it is zero throughout because nobody rendered it; points (B, P, 3) camera space and labels (B, P)
+    bool; span (B,) what the picture's side measures in the person's statures; metre (B,)
     camera units a metre; floor (B,) camera y of the person's lowest point; hands (B, 2, 3) camera space, the
     middles of the palms, NaN where unknown; person (B,) int64 seeds, in CPU memory.
     """
@@ -36,6 +38,8 @@ class Subjects:
     back: Tensor
     depth: Tensor
     solid: Tensor
+    back_colour: Tensor
+    colour_known: Tensor
     points: Tensor
     labels: Tensor
     span: Tensor
@@ -66,8 +70,8 @@ def render_subjects(
     sigmas: Sequence[float],
     seeds: Sequence[int],
 ) -> Subjects:
-    """Render person i by camera i in light i at size x size, with normals and depth at maps x maps, which is
-    `size` or half of it.
+    """Render person i by camera i in light i at size x size, with normals, depth and the back's colour at
+    maps x maps, which is `size` or half of it.
 
     points: labelled ones a view for each of `sigmas` (metres off the surface), one after the other; seeds: of
     the points of each view.
@@ -95,6 +99,8 @@ def render_subjects(
         colour=view.colour,
         mask=view.mask,
         **shape,
+        back_colour=back_colours(people, cameras, view.colour, view.mask, shape["solid"]),
+        colour_known=torch.ones(len(people), device=device),
         points=asked,
         labels=inside_views(asked, packed.vertices, packed.faces, part, packed.face_view, parts),
         span=torch.tensor(spans, device=device),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command line: `reconstruct PHOTO -o OUT`, `weights ...`, and `serve`."""
+"""The command line: `reconstruct PHOTO -o OUT`, `weights ...`, `doctor`, and `serve`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import sys
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
-from ..errors import Cancelled
-from ..server import as_engine_error, serve
+from ..errors import Cancelled, EngineError
+from ..parts import check_installed
 from ..version import VERSION
-from ..worker import Worker, check_installed
-from . import reconstruct, weights
+from . import doctor, reconstruct, serve, weights
 
 EXIT_ERROR: Final = 1
 EXIT_USAGE: Final = 2
@@ -33,32 +32,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     chosen = _parser().parse_args(arguments)
     try:
-        check_installed()
+        chosen.check()
         code: int = chosen.run(chosen)
         return code
     except (Cancelled, KeyboardInterrupt):
         print("Cancelled; nothing was written.", file=sys.stderr)
         return EXIT_CANCELLED
+    except EngineError as error:
+        print(error, file=sys.stderr)
     except Exception as error:
+        from ..server import as_engine_error  # needs NumPy, which is known to be there by now
+
         print(as_engine_error(error), file=sys.stderr)
-        return EXIT_ERROR
+    return EXIT_ERROR
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m engine", description="Turn a photo of a person into a coloured mesh.")
     parser.add_argument("--version", action="version", version=VERSION)
+    parser.set_defaults(check=check_installed)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     reconstruct.add_command(commands)
     weights.add_commands(commands)
-
-    server = commands.add_parser("serve", help="serve the add-on, which starts this itself")
-    server.add_argument(
-        "--address", required=True, help="a socket in a private folder, or a named pipe on Windows"
-    )
-    server.add_argument(
-        "--idle-seconds", type=float, default=600.0, metavar="S", help="exit after S seconds of no work"
-    )
-    server.set_defaults(
-        run=lambda chosen: serve(chosen.address, Worker(), idle_seconds=chosen.idle_seconds)
-    )
+    doctor.add_command(commands)
+    serve.add_command(commands)
     return parser

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import EngineError
-from ..worker import Worker, load_part
+from ..parts import load_part
 from .progress import Progress, shown_progress
 
 if TYPE_CHECKING:
     from ..photo import Photo
     from ..pipeline import Reconstruction
+    from ..worker import Worker
 
     Commands = argparse._SubParsersAction[Any]
 
@@ -80,7 +81,7 @@ def _reconstruct(chosen: argparse.Namespace) -> int:
     output: Path = chosen.output
     _check_writable(output)  # before the minutes of work
     settings = {name: getattr(chosen, name) for name in PASSED_ON if getattr(chosen, name) is not None}
-    worker = Worker()
+    worker: Worker = load_part(".worker").Worker()
     with shown_progress() as progress:
         photo = load_part(".photo").load_photo(chosen.photo)
         if not chosen.all:

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import Cancelled, EngineError
-from ..weights.registry import REGISTRY, Entry, find_weights
-from ..worker import load_part
+from ..parts import load_part
+from ..weights.registry import REGISTRY, Entry, again, find_weights, read_record, recorded_sha256
 from .progress import shown_progress
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def _download(chosen: argparse.Namespace) -> int:
         print(f"Stopped. {download.AGAIN}", file=sys.stderr)
         return EXIT_CANCELLED
     print(f"Installed as {entry.path}; use it with --weights {entry.name}.")
-    _print_facts({"source sha256": f"{_record(entry)['source sha256']} ({_told(entry)})"})
+    _print_facts({"source sha256": f"{read_record(entry)['source sha256']} ({_told(entry)})"})
     return 0
 
 
@@ -112,13 +111,13 @@ def _verify(chosen: argparse.Namespace) -> int:
     else:
         checked = load_part(".weights.checkpoint").read_checkpoint(path)
     compared = "computed here; there is none to compare it with"
-    if entry is not None and entry.address is not None:
-        record = _record(entry)
-        if record["sha256"] != checked.sha256:
+    if entry is not None:
+        recorded = recorded_sha256(entry)
+        if recorded != checked.sha256:
             raise EngineError(
                 "bad_weights",
-                f"{path} has the SHA-256 {checked.sha256}, but had {record['sha256']} when it was installed.",
-                f"Remove it and run `python -m engine weights download {entry.name}`.",
+                f"{path} has the SHA-256 {checked.sha256}, but had {recorded} when it was installed.",
+                again(entry),
             )
         compared = "as when it was installed"
     facts = {
@@ -127,7 +126,7 @@ def _verify(chosen: argparse.Namespace) -> int:
         "structure": f"names, shapes and values are those of the preset {checked.preset.name}",
     }
     if entry is not None and entry.address is not None:
-        facts["source sha256"] = f"{_record(entry)['source sha256']} ({_told(entry)})"
+        facts["source sha256"] = f"{read_record(entry)['source sha256']} ({_told(entry)})"
     _print_facts(facts)
     return 0
 
@@ -152,19 +151,6 @@ def _accepted(entry: Entry) -> bool:
             "Read it above, and add --accept-licence if you accept it.",
         )
     return input("Do you accept this licence? [y/N] ").strip().lower() in ("y", "yes")
-
-
-def _record(entry: Entry) -> dict[str, str]:
-    """What was noted when the weights were installed. Raises EngineError("bad_weights")."""
-    try:
-        record = json.loads(entry.record.read_text(encoding="utf-8"))
-        return {name: str(record[name]) for name in ("source sha256", "sha256")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EngineError(
-            "bad_weights",
-            f"{entry.record}, which holds the hashes of {entry.name}, cannot be read.",
-            f"Remove {entry.path} and run `python -m engine weights download {entry.name}`.",
-        ) from error
 
 
 def _told(entry: Entry) -> str:

@@ -17,12 +17,15 @@ MASK_THRESHOLD = 0.5
 class NormalMaps:
     """front, back: (B, 3, S, S) camera-space normals (x right, y up, z to the viewer), the zero vector
     outside the person; mask: (B, 1, S, S) in [0, 1], the person's silhouette; span: (B,) what the picture's
-    side measures in the person's statures, > 0, or None from nets that were not trained to tell."""
+    side measures in the person's statures, > 0; back_colour: (B, 3, S, S) sRGB in [0, 1] of the surface
+    farthest from the viewer, in even light, meaningful within the person; both None from nets that were not
+    trained to tell."""
 
     front: Tensor
     back: Tensor
     mask: Tensor
     span: Tensor | None = None
+    back_colour: Tensor | None = None
 
 
 class ResidualBlock(nn.Module):
@@ -110,17 +113,18 @@ class SpanHead(nn.Module):
 class SharedNormalNet(nn.Module):
     """Both normal maps and the silhouette from one trunk with skip connections: the `compact` counterpart of
     the two generators, at a thirtieth of their cost. (B, 3, S, S) in [-1, 1] -> (B, 7, S, S): raw front, raw
-    back, mask logit; and the span's logarithm (B,), or None where the preset has no span.
+    back, mask logit, or (B, 10, S, S) with the logits of the back's colour where the preset has it; and the
+    span's logarithm (B,), or None where the preset has no span.
     """
 
-    def __init__(self, channels: tuple[int, ...], blocks: int, span: bool) -> None:
+    def __init__(self, channels: tuple[int, ...], blocks: int, span: bool, back_colour: bool) -> None:
         super().__init__()
         self.stem = _Conv(3, channels[0], 7)
         pairs = list(zip(channels, channels[1:], strict=False))
         self.down = nn.ModuleList(nn.Sequential(_Conv(a, b, stride=2), _Conv(b, b)) for a, b in pairs)
         self.middle = nn.Sequential(*(_Residual(channels[-1]) for _ in range(blocks)))
         self.up = nn.ModuleList(_Conv(a + b, a) for a, b in reversed(pairs))
-        self.head = nn.Conv2d(channels[0], 7, 3, padding=1)
+        self.head = nn.Conv2d(channels[0], 10 if back_colour else 7, 3, padding=1)
         self.span = SpanHead(channels[-1]) if span else None
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -136,10 +140,11 @@ class SharedNormalNet(nn.Module):
 
 
 def maps_of_shared(raw: Tensor, span: Tensor | None) -> NormalMaps:
-    """Turn the outputs of `SharedNormalNet` into unit normals times the silhouette, and the span."""
+    """Turn the outputs of `SharedNormalNet` into unit normals times the silhouette, span and colours."""
     mask = torch.sigmoid(raw[:, 6:7])
     size = None if span is None else span.exp()
-    return NormalMaps(unit(raw[:, :3]) * mask, unit(raw[:, 3:6]) * mask, mask, size)
+    colour = torch.sigmoid(raw[:, 7:10]) if raw.shape[1] == 10 else None
+    return NormalMaps(unit(raw[:, :3]) * mask, unit(raw[:, 3:6]) * mask, mask, size, colour)
 
 
 def unit(vectors: Tensor) -> Tensor:

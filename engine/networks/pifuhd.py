@@ -55,9 +55,10 @@ class CoarseLevel(nn.Module):
         self.image_filter = HourglassEncoder(preset.coarse.encoder)
         self.mlp = MLP(preset.coarse.mlp, preset.coarse.residual, preset.coarse.mlp_norm)
         if preset.normals is not None:
-            channels, blocks = preset.normals.channels, preset.normals.blocks
-            if preset.normals.shared:
-                self.netN = SharedNormalNet(channels, blocks, preset.normals.span)
+            nets = preset.normals
+            channels, blocks = nets.channels, nets.blocks
+            if nets.shared:
+                self.netN = SharedNormalNet(channels, blocks, nets.span, nets.back_colour)
             else:
                 self.netF = GlobalGenerator(channels, blocks)
                 self.netB = GlobalGenerator(channels, blocks)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -28,7 +28,8 @@ class FoundPerson:
 
     box: x0, y0, x1, y1 in working pixels; source_box: the same in source pixels. crop: the square to
     reconstruct, working pixels. area: of the silhouette, source pixels (of the box, where the user drew it).
-    cut: at which sides of the picture the person ends, out of left, top, right, bottom.
+    cut: at which sides of the picture the person ends, out of left, top, right, bottom. everybody: the source
+    boxes of all who were found with the person, the largest first; empty where nobody was looked for.
     """
 
     box: Box
@@ -36,6 +37,7 @@ class FoundPerson:
     crop: Crop
     area: float
     cut: tuple[str, ...]
+    everybody: tuple[Box, ...] = field(default=(), compare=False)
 
 
 def choose_person(photo: Photo, box: Box | None, number: int, predict_mask: PredictMask) -> FoundPerson:
@@ -57,7 +59,9 @@ def choose_person(photo: Photo, box: Box | None, number: int, predict_mask: Pred
         hint = f"Choose one from 1 to {len(people)}, or draw the box around the person."
         raise EngineError("bad_settings", f"Person {number} was asked for, but {were} found.", hint)
     found = people[number - 1]
-    return found if has_cutout(photo.pixels) else _looked_at(photo, found, predict_mask)
+    if not has_cutout(photo.pixels):
+        found = _looked_at(photo, found, predict_mask)
+    return replace(found, everybody=tuple(person.source_box for person in people))
 
 
 def _in_users_box(photo: Photo, box: Box) -> FoundPerson:

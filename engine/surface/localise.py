@@ -20,6 +20,7 @@ from ..errors import EngineError
 from ..space import grid_to_camera
 from .blocks import FULL, NOTHING, SIDE, Blocks, Numbers, Places, along, interleave, linear
 from .field import CORNERS, LEVEL, Field, Flags, Values
+from .filling import Filling
 
 Query = Callable[[Values], Values]
 
@@ -37,6 +38,7 @@ def localise(
     columns: Flags,
     batch: int = 65536,
     tick: Callable[[float], None] = lambda share: None,
+    filling: Filling | None = None,
     on_first: Callable[[Field], None] | None = None,
 ) -> Field:
     """Find the occupancy near its 0.5 level.
@@ -44,15 +46,17 @@ def localise(
     query: (N, 3) float32 camera points -> (N,) float32 in [0, 1]; called with at most batch points, sorted by
     x, y, z, so that a depth column's follow each other. columns: (r, r) bool, [x, y] grid nodes where there
     may be something; elsewhere occupancy is 0 without asking. tick: called after every batch with the share
-    done, 0..1. on_first: called with the field on the first, coarse grid, unless that is the last one or has
-    no surface. Raises EngineError broken_field when query answers NaN or the same everywhere, which damaged
-    weights do, or is above 0.5 everywhere; no_person when it is nowhere above 0.5 or columns is empty.
+    done, 0..1. filling: learns from the first grid, then completes every answer. on_first: called with the
+    field on the first, coarse grid, unless that is the last one or has no surface.
+
+    Raises EngineError broken_field when query answers NaN or the same everywhere, which damaged weights do,
+    or is above 0.5 everywhere; no_person when it is nowhere above 0.5 or columns is empty.
     """
     resolution = columns.shape[0]
     if not columns.any():
         raise EngineError("no_person", "The silhouette in the picture is empty.", RETRY)
     stride = first_stride(resolution)
-    asker = _Asker(query, resolution, batch, tick, levels=stride.bit_length())
+    asker = _Asker(query, resolution, batch, tick, filling, levels=stride.bit_length())
     asker.begin_level(stride)
     grid = _first_grid(asker, _pooled(columns, stride))
     if on_first is not None and stride > 1:
@@ -97,9 +101,15 @@ class _Asker:
     """Asks the networks for nodes of the present level, in batches, and tells how far it is."""
 
     def __init__(
-        self, query: Query, resolution: int, batch: int, tick: Callable[[float], None], levels: int
+        self,
+        query: Query,
+        resolution: int,
+        batch: int,
+        tick: Callable[[float], None],
+        filling: Filling | None,
+        levels: int,
     ) -> None:
-        self.query, self.tick = query, tick
+        self.query, self.tick, self.filling = query, tick, filling
         self.resolution, self.batch, self.levels = resolution, batch, levels
         self.asked, self.level = 0, -1
         self.stride, self.base, self.span = 1, 0.0, 1.0
@@ -119,11 +129,13 @@ class _Asker:
         for start in range(0, flat.size, self.batch):
             part = order[start : start + self.batch]
             nodes = np.stack(np.unravel_index(numbers[part], (grid.nodes,) * 3), axis=1)
-            points = grid_to_camera(nodes * self.stride, self.resolution)
-            answer = self.query(points.astype(np.float32))
+            points = grid_to_camera(nodes * self.stride, self.resolution).astype(np.float32)
+            answer = self.query(points)
             if not np.isfinite(answer).all():
                 text = "The weights are broken: the networks answered with something that is no number."
                 raise EngineError("broken_field", text, DAMAGED)
+            if self.filling is not None and self.level > 0:
+                answer = self.filling.fill(points, answer)
             grid.values.reshape(-1)[flat[part]] = answer
             grid.known.reshape(-1)[flat[part]] = True
             self.asked += part.size
@@ -146,6 +158,11 @@ def _first_grid(asker: _Asker, allowed: Flags) -> Blocks:
     if (answers > LEVEL).all():
         text = "The weights are broken: the networks see a body everywhere."
         raise EngineError("broken_field", text, DAMAGED)
+    if asker.filling is not None:
+        found = grid.nodes_of(nodes)
+        asker.filling.learn(found, answers, grid.nodes)
+        points = grid_to_camera(found * asker.stride, asker.resolution).astype(np.float32)
+        grid.values.reshape(-1)[nodes] = asker.filling.fill(points, answers)
     return grid
 
 

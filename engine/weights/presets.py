@@ -30,12 +30,14 @@ _MOST_PIXELS: Final = 8192
 class NormalNets:
     """shared: one trunk with skips and a mask, or two pix2pixHD generators; channels: stem and after each
     stride-2 convolution; blocks: residual blocks at the lowest size; span: whether the shared trunk also
-    tells how many of the person's statures the picture spans."""
+    tells how many of the person's statures the picture spans; back_colour: whether it also tells the colour
+    of the side that the viewer does not see."""
 
     shared: bool
     channels: tuple[int, ...]
     blocks: int
     span: bool = False
+    back_colour: bool = False
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ def _published(name: str, channels: int, with_fine: bool) -> Preset:
 
 _COMPACT = Preset(
     name="compact", coarse_size=256, fine_size=512, padding="edge", depth_scale=8.0, omega_layer=2,
-    normals=NormalNets(True, (24, 48, 96, 192, 256), 3, span=True),
+    normals=NormalNets(True, (24, 48, 96, 192, 256), 3, span=True, back_colour=True),
     coarse=Level(
         Encoder(9, (32, 64, 64, 128), 128, stacks=2, depth=4, pool=True, groups=8),
         (129, 256, 192, 128, 64, 1), (2, 3, 4),

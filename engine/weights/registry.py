@@ -6,6 +6,7 @@ Standard library only: looking things up must not wait for PyTorch.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ PUBLISHED_LICENCE: Final = "CC BY-NC 4.0: non-commercial use only, with attribut
 class Entry:
     """Weights with a name. address: where they are downloaded from, None for those that come with the engine;
     about_mb: their download's size in megabytes, roughly; size: exactly, in bytes, and sha256 of it: None
-    where we do not know.
+    where we do not know. sha256 of those that come with the engine: of their file.
     """
 
     name: str
@@ -67,6 +68,7 @@ REGISTRY: Final[dict[str, Entry]] = {
             licence="CC0-1.0",
             address=None,
             about_mb=21,
+            sha256="c13acc9fd63c0c252e9340e0dc6c4cc2dc521d46ad7943c186a51f8c73c945f0",
         ),
         Entry(
             name="pifuhd",
@@ -111,3 +113,34 @@ def find_weights(name_or_path: str | None) -> Path:
             f"Run `python -m engine weights download {entry.name}` ({entry.about}).",
         )
     return entry.path
+
+
+def again(entry: Entry) -> str:
+    """What to do where the file of weights on this machine is not what it was: one sentence."""
+    if entry.address is None:
+        return "Install the add-on again."
+    return f"Remove {entry.path} and run `python -m engine weights download {entry.name}`."
+
+
+def read_record(entry: Entry) -> dict[str, str]:
+    """What was noted when weights were downloaded: "sha256" of their file, and "source sha256" of what came.
+
+    Raises EngineError("bad_weights").
+    """
+    try:
+        record = json.loads(entry.record.read_text(encoding="utf-8"))
+        return {name: str(record[name]) for name in ("source sha256", "sha256")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EngineError(
+            "bad_weights",
+            f"{entry.record}, which holds the hashes of {entry.name}, cannot be read.",
+            again(entry),
+        ) from error
+
+
+def recorded_sha256(entry: Entry) -> str | None:
+    """What the file of weights on this machine had, when they were packed or downloaded.
+
+    Raises EngineError("bad_weights") where the note of a download cannot be read.
+    """
+    return entry.sha256 if entry.address is None else read_record(entry)["sha256"]

@@ -5,13 +5,15 @@ It speaks the real protocol with the real code. At each job it reads how to beha
 package:
 
 ok; slow (20 s of progress, stops when cancelled); deaf (falls silent for a minute, ignores cancel);
-no_person; out_of_memory; crash (dies in the middle); bad_mesh (a face beyond the vertices); refuse (ends
-before it listens); late (listens after 3 s). A photo whose bytes hold "nobody" gives no_person in every mode.
+no_person; out_of_memory; crash (dies in the middle); two (the photo shows two people, side by side);
+bad_mesh (a face beyond the vertices); refuse (ends before it listens); late (listens after 3 s). A photo
+whose bytes hold "nobody" gives no_person in every mode.
 
 The mesh is a box, 0.6 x 0.4 x height metres, feet on z = 0, front red, the rest blue.
 """
 
 import os
+import struct
 import sys
 import threading
 import time
@@ -53,6 +55,24 @@ def box(height: float) -> dict[str, np.ndarray]:
     }
 
 
+def camera(photo: np.ndarray, height: float, person: int, people: int) -> dict[str, object]:
+    """What the real engine says of a PNG whose larger side a person fills from end to end. Others stand a
+    whole picture further to the right."""
+    data = photo.tobytes()
+    width, tall = struct.unpack(">II", data[16:24]) if data[:4] == b"\x89PNG" else (64, 64)
+    side = max(width, tall)
+    left, top = (width - side) // 2, (tall - side) // 2
+    half = 0.3 * side / height
+    middles = [width / 2 + number * side for number in range(people)]
+    boxes = [[middle - half, top, middle + half, top + side] for middle in middles]
+    return {
+        "crop": {"x": left + (person - 1) * side, "y": top, "side": side},
+        "box": boxes[person - 1],
+        "people": boxes,
+        "camera": {"metres_per_unit": height / 2, "offset": [0.0, 0.0, height / 2]},
+    }
+
+
 def job(request: protocol.Message, send: "Send", cancelled: threading.Event) -> None:
     how = mode()
     photo = next(iter(request.arrays.values()))
@@ -70,6 +90,8 @@ def job(request: protocol.Message, send: "Send", cancelled: threading.Event) -> 
             time.sleep(pause)
             if cancelled.is_set():
                 raise Cancelled
+        if stage == "features" and request.fields["preview"]:
+            send(protocol.Message("preview", {}, box(settings["height"])))
         if how == "deaf" and stage == "features":
             time.sleep(60.0)
         if how == "crash" and stage == "features":
@@ -78,7 +100,14 @@ def job(request: protocol.Message, send: "Send", cancelled: threading.Event) -> 
     arrays = box(settings["height"])
     if how == "bad_mesh":
         arrays["faces"][0, 0] = 99
-    info = {"preset": "fake", "settings": settings, "photo": {"shape": list(photo.shape), "pid": os.getpid()}}
+    info = {
+        "preset": "fake",
+        "settings": settings,
+        "photo": {"shape": list(photo.shape), "pid": os.getpid()},
+        **camera(photo, settings["height"], settings.get("person", 1), 2 if how == "two" else 1),
+    }
+    arrays["normals_front"] = np.full((16, 16, 3), (128, 128, 255), np.uint8)
+    arrays["normals_back"] = np.full((16, 16, 3), (128, 128, 0), np.uint8)
     send(protocol.Message("done", {"info": info}, arrays))
 
 

@@ -31,7 +31,9 @@ def played(tmp_path_factory):
     (folder / "ada.png").write_bytes(photo())
     with xvfb.screen(folder, installed.program) as environment:
         environment["TMPDIR"] = str(folder)  # Blender leaves its quit.blend there
-        with installed.start("--python", str(SCRIPT), "--", str(folder), **environment) as process:
+        with installed.start(
+            "--enable-event-simulate", "--python", str(SCRIPT), "--", str(folder), **environment
+        ) as process:
             printed, _ = process.communicate(timeout=300)
     assert (folder / "seen.json").is_file(), printed
     seen = json.loads((folder / "seen.json").read_text(encoding="utf-8"))
@@ -79,6 +81,31 @@ def test_the_bar_moves_while_the_job_ticks_on_timers(played):
     longest = max(np.diff(np.flatnonzero(np.concatenate([[True], ~row, [True]]))).max() - 1 for row in moved)
     expected = (seen["late"] - seen["early"]) * seen["sidebar"][2]
     assert 0.5 * expected < longest < 1.2 * expected
+
+
+def test_the_person_box_is_dragged_in_the_image_editor(played):
+    seen, pictures, *_ = played
+    assert seen["box before LEFTMOUSE RELEASE"] == seen["box after LEFTMOUSE RELEASE"]
+    left, top, right, bottom = seen["box after LEFTMOUSE RELEASE"]
+    assert (left, top, bottom) == (8, 8, 56)
+    assert abs(right - 40) <= 1
+    assert seen["box before ESC PRESS"][2] == right
+    assert seen["box after ESC PRESS"] == [8, 8, 56, 56]
+    picture = pictures["box"].astype(int)
+    frame = (picture[..., 0] > 220) & (abs(picture[..., 1] - 140) < 30) & (picture[..., 2] < 60)
+    assert frame.sum() > 300  # the box's colour, which Blender's own widgets do not have
+
+
+def test_the_preview_is_drawn_in_the_view_and_gone_after_cancel(played):
+    seen, pictures, *_ = played
+    assert seen["objects while the preview is drawn"] == 0
+    redness = {
+        name: (picture[..., 0].astype(int) - picture[..., 1:].max(axis=2) > 110).sum()
+        for name, picture in pictures.items()
+    }
+    # The fake engine's person is red in front, redder than the orange photo in the panel.
+    assert redness["late"] > redness["idle"] + 1000
+    assert redness["cancelled"] < redness["idle"] + 200
 
 
 def test_cancel_ends_the_job_soon_and_leaves_nothing(played):

@@ -66,6 +66,43 @@ def until(condition, seconds=90.0):
         yield 0.05
 
 
+def pull_box():
+    """Drag the right side of the person box to the left in an Image Editor, then again, and think twice."""
+    editor = next(area for area in window().screen.areas if area.type == 'PROPERTIES')
+    editor.type = 'IMAGE_EDITOR'
+    settings = bpy.context.scene.pifuhd
+    editor.spaces.active.image = settings.image
+    settings.own_box = True
+    settings.box = (8, 8, 56, 56)
+    yield 1.0
+    canvas = next(region for region in editor.regions if region.type == 'WINDOW')
+    with bpy.context.temp_override(window=window(), area=editor, region=canvas):
+        bpy.ops.image.view_all()
+    yield 1.0
+
+    def pointer(kind, value, pixel):
+        x, y = canvas.view2d.view_to_region(pixel / 64, 0.5, clip=False)
+        window().event_simulate(kind, value, x=canvas.x + x, y=canvas.y + y)
+
+    for end in ("LEFTMOUSE RELEASE", "ESC PRESS"):
+        pointer('MOUSEMOVE', 'NOTHING', settings.box[2])
+        yield 0.2
+        pointer('LEFTMOUSE', 'PRESS', settings.box[2])
+        yield 0.2
+        for pixel in (50, 44, 40):
+            pointer('MOUSEMOVE', 'NOTHING', pixel)
+            yield 0.2
+        seen[f"box before {end}"] = list(settings.box)
+        pointer(*end.split(), 40)
+        yield 0.5
+        seen[f"box after {end}"] = list(settings.box)
+        settings.box = (8, 8, 56, 56)
+    pointer('LEFTMOUSE', 'RELEASE', 40)
+    yield 0.5
+    shot("box")
+    settings.own_box = False
+
+
 def user():
     for item in list(bpy.data.objects):
         bpy.data.objects.remove(item)
@@ -79,7 +116,9 @@ def user():
     yield 1.5
     shot("idle")
     seen["sidebar"] = [region('UI').x, region('UI').y, region('UI').width, region('UI').height]
+    yield from pull_box()
     with in_view():
+        bpy.ops.view3d.view_axis(type='FRONT')
         bpy.ops.ed.undo_push(message="before")
 
     # A job that the operator starts goes on by itself, on timers, while this script only looks.
@@ -95,6 +134,7 @@ def user():
     yield from until(lambda: job.fraction > 0.5)
     yield 0.5
     seen["late"] = job.fraction
+    seen["objects while the preview is drawn"] = len(bpy.data.objects)
     shot("late")
 
     seen["cancel"] = sorted(bpy.ops.pifuhd.cancel())

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A screen in memory for a windowed Blender, and what is on it."""
+"""A screen in memory for a windowed Blender of the tests."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import struct
-import subprocess
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,60 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from . import blenders
+from buildtools import screen as in_memory
 
-SIZE = "1600x1000x24"
+from . import blenders
 
 
 @contextmanager
 def screen(folder: Path, blender: str) -> Iterator[dict[str, str]]:
-    """Run Xvfb, and yield the environment for its clients: DISPLAY, and FRAMEBUFFER, a file that always holds
-    the present screen (Blender's own screenshot is black there).
-
-    A wrapper that runs Blender in a root of its own also runs that root's Xvfb, named by BL_CMD.
-    """
-    with Path(blender).open("rb") as file:
-        wrapped = b"BL_CMD" in file.read(4096)
-    xvfb = shutil.which("Xvfb")
-    if not wrapped and xvfb is None:
+    """`buildtools.screen.screen`; a test without any Xvfb is skipped, in CI it fails."""
+    if not in_memory.is_wrapped(blender) and shutil.which("Xvfb") is None:
         blenders.missing("there is no Xvfb")
-    command = [blender] if wrapped else [str(xvfb)]
-    environment = {**os.environ, "BL_CMD": "/usr/bin/Xvfb"} if wrapped else None
-    read, write = os.pipe()
-    with (folder / "xvfb.log").open("wb") as log:
-        server = subprocess.Popen(
-            [
-                *command,
-                "-displayfd",
-                str(write),
-                "-screen",
-                "0",
-                SIZE,
-                "-fbdir",
-                str(folder),
-                "-nolisten",
-                "tcp",
-            ],
-            env=environment,
-            cwd=blenders.ROOT,
-            pass_fds=(write,),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-    os.close(write)
-    try:
-        with os.fdopen(read) as number:
-            display = number.readline().strip()  # ends, empty, when the server does
-        assert display, (folder / "xvfb.log").read_text(errors="replace")
-        yield {"DISPLAY": f":{display}", "FRAMEBUFFER": str(folder / "Xvfb_screen0")}
-    finally:
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+    with in_memory.screen(folder, blender) as environment:
+        yield environment
 
 
 def read_xwd(path: Path) -> np.ndarray:

@@ -20,15 +20,23 @@ def cut_out() -> np.ndarray:
     return pixels
 
 
+def two_cut_outs() -> np.ndarray:
+    """(80, 120, 4) uint8: two such blocks, the left one smaller."""
+    both = np.concatenate([cut_out(), cut_out()[:, ::-1]], axis=1)
+    both[10:14, 15:45, 3] = 0
+    return both
+
+
 def seeing_weights() -> Iterator[LoadedWeights]:
-    """Random weights with which cut_out() has a surface: about every second seed, whatever the networks
-    are.
+    """Random weights with which cut_out() and both of two_cut_outs() have a surface: about every second seed,
+    whatever the networks are.
     """
     for seed in range(40):
         weights = random_weights(TINY, seed)
         try:
-            settings = Settings(resolution=64, device="cpu")
-            reconstruct(from_pixels(cut_out()), weights, weights, settings, lambda *progress: None)
+            for picture, number in ((cut_out(), 1), (two_cut_outs(), 1), (two_cut_outs(), 2)):
+                settings = Settings(resolution=64, device="cpu", person=number)
+                reconstruct(from_pixels(picture), weights, weights, settings, lambda *progress: None)
         except EngineError as error:
             if error.code not in ("no_person", "broken_field"):
                 raise

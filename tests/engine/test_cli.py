@@ -18,7 +18,7 @@ from PIL import Image
 from engine.cli import main
 from engine.version import VERSION
 from engine.weights import save_weights
-from tests.engine.seeing_weights import cut_out, seeing_weights
+from tests.engine.seeing_weights import cut_out, seeing_weights, two_cut_outs
 from tests.link.processes import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,9 +107,7 @@ def obj_vertices(path: Path) -> np.ndarray:
 
 
 def test_everybody_gets_a_file_of_their_own(weights, out, tmp_path, capsys):
-    both = np.concatenate([cut_out(), cut_out()[:, ::-1]], axis=1)
-    both[10:14, 15:45, 3] = 0  # the left one is smaller
-    Image.fromarray(both).save(tmp_path / "both.png")
+    Image.fromarray(two_cut_outs()).save(tmp_path / "both.png")
     chosen = ["--weights", weights, "--resolution", "64", "--colour", "none", "--json"]
     everybody = ["-o", str(out / "mesh.stl"), "--all", *chosen]
     assert exit_code("reconstruct", str(tmp_path / "both.png"), *everybody) == 0

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.__main__ import main
+from engine.cli import main
 from engine.weights import DEFAULT_WEIGHTS, REGISTRY, load_weights, random_weights, save_weights
 from engine.weights.registry import Entry
 from tests.networks import released

@@ -99,7 +99,9 @@ def test_people_come_in_order_of_size_and_each_can_be_chosen():
     assert [people[0].area, people[1].area, people[2].area] == sorted((p.area for p in people), reverse=True)
     for number, wanted in enumerate(order, start=1):
         assert_box(people[number - 1], wanted, atol=6.3)
-        assert_box(choose_person(photo, None, number, networks), wanted, atol=6.3)
+        found = choose_person(photo, None, number, networks)
+        assert_box(found, wanted, atol=6.3)
+        assert found.everybody == tuple(person.source_box for person in people)
     assert "3 people" in fails("bad_settings", photo, None, 4, networks).text
     assert (
         "1 person was" in fails("bad_settings", from_pixels(scene(TALL)), None, 2, Painted(scene(TALL))).text
@@ -220,6 +222,7 @@ def test_the_users_box_comes_first():
     for picture in (scene(), cut_out):
         photo = from_pixels(picture)
         found = choose_person(photo, (10.0, 20.0, 60.0, 106.0), 1, never)
+        assert found.everybody == ()
         assert found.crop == Crop(-15, 13, 100)
         assert found.source_box == found.box == (10, 20, 60, 106)
         clipped = choose_person(photo, (-100.0, -100.0, 86.0, 50.0), 1, never)

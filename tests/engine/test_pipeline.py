@@ -335,7 +335,7 @@ def test_random_networks_go_the_whole_way_and_give_the_same_bytes_twice():
     settings = dataclasses.replace(SMALL, box=(60.0, 40.0, 190.0, 260.0))
     outcomes = []
     for _ in range(2):
-        weights = random_start(4)
+        weights = random_start(5)
         assert isinstance(weights, LoadedWeights)
         result = run(person(), weights, settings)
         outcomes.append((result.vertices.tobytes(), result.faces.tobytes(), result.colors.tobytes(),

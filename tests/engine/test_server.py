@@ -3,18 +3,16 @@
 
 import io
 import os
-import shutil
 import signal
 import sys
 import venv
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from engine import worker
+from engine import parts
 from engine.client import EngineClient, Result
 from engine.errors import STAGES, Cancelled, EngineError
 from engine.process import EngineProcess
@@ -22,9 +20,9 @@ from engine.version import VERSION
 from engine.weights import save_weights
 from engine.worker import Worker
 from tests.engine.seeing_weights import cut_out, seeing_weights
+from tests.engine.staged import stage_engine
 from tests.link.processes import is_running, process_of, wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 QUICK = {"resolution": 64, "device": "cpu"}
 LONG = {"resolution": 512, "device": "cpu"}
 
@@ -39,11 +37,7 @@ def encoded(pixels: np.ndarray, kind: str = "PNG") -> bytes:
 def engine(tmp_path_factory: pytest.TempPathFactory):
     """An engine as an installed extension has it, with tiny weights in the place of the embedded ones."""
     folder = tmp_path_factory.mktemp("extension")
-    ignored = shutil.ignore_patterns("__pycache__", "*.safetensors")
-    shutil.copytree(ROOT / "engine", folder / "engine", ignore=ignored)
-    shutil.copy(ROOT / "blender_manifest.toml", folder)
-    default = folder / "engine" / "weights" / "compact.safetensors"
-    save_weights(default, next(seeing_weights()).network, {"training": "none", "licence": "GPL"})
+    stage_engine(folder)
     process = EngineProcess(sys.executable, folder, log=folder / "engine.log")
     yield process
     process.stop()
@@ -169,14 +163,14 @@ def test_a_python_without_pytorch_is_explained(engine, tmp_path):
     with pytest.raises(EngineError) as caught:
         bare.ensure()
     assert caught.value.code == "engine_start"
-    assert "numpy" in caught.value.text
+    assert "NumPy is missing" in caught.value.text
     assert not bare.alive
 
 
 def test_missing_pytorch_alone_is_explained(monkeypatch):
-    monkeypatch.setattr(worker.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(parts.importlib.util, "find_spec", lambda name: None if name == "torch" else name)
     with pytest.raises(EngineError, match="PyTorch is missing") as caught:
-        worker.check_installed()
+        parts.check_installed()
     assert caught.value.code == "engine_start"
 
 

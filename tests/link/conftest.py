@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A staged engine/ with the fake engine in it, as an installed extension has it."""
 
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -10,23 +9,14 @@ from pathlib import Path
 import pytest
 
 from engine.process import FOLDER_PREFIX, EngineProcess
-from tests.link.served import Served
-
-ROOT = Path(__file__).resolve().parents[2]
-LINK = ("__init__", "errors", "version", "protocol", "payload", "client", "process", "server")
+from tests.link.served import ServedEngine
+from tests.link.staging import stage_link
 
 
 @pytest.fixture(scope="session")
 def package_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that holds engine/: the real link, and the fake engine as its program."""
-    folder = tmp_path_factory.mktemp("extension")
-    shutil.copy(ROOT / "blender_manifest.toml", folder)
-    (folder / "engine").mkdir()
-    for name in LINK:
-        shutil.copy(ROOT / "engine" / f"{name}.py", folder / "engine")
-    shutil.copytree(ROOT / "engine" / "service", folder / "engine" / "service")
-    shutil.copy(Path(__file__).with_name("fake_engine.py"), folder / "engine" / "__main__.py")
-    return folder
+    return stage_link(tmp_path_factory.mktemp("extension"))
 
 
 @pytest.fixture
@@ -74,14 +64,14 @@ def private(socket_root):
 
 
 @pytest.fixture
-def serve(package_folder, private):
+def serve(package_folder, private, tmp_path):
     """Starts an engine that behaves as named."""
     made = []
 
     def start(behaviour="good", **options):
-        made.append(Served(package_folder, private, behaviour, **options))
+        made.append(ServedEngine(package_folder, private, tmp_path / "log", behaviour, **options))
         return made[-1]
 
     yield start
     for served in made:
-        served.clean_up()
+        served.stop()

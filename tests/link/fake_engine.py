@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -52,8 +53,10 @@ class FakeWork:
             raise EngineError(
                 "engine_start", "The engine cannot load torch: no such library.", "Set it up again."
             )
+        shown = ["env"] if self.behaviour == "children" else ["true"]
         return {
             "device": "cpu",
+            "grandchild": subprocess.run(shown, capture_output=True, text=True, check=True).stdout,
             "python_variables": self.environment,
             "key_is_gone": KEY_VARIABLE not in os.environ,
             "folder": os.getcwd(),
@@ -82,10 +85,17 @@ class FakeWork:
             threading.Event().wait()  # deaf to a cancel
         if self.behaviour == "error":
             raise EngineError("no_person", "Nobody is in this photo.", "Draw a box around the person.")
-        if self.behaviour == "defect":
+        if self.behaviour == "defect" or settings.get("defect"):
             raise ZeroDivisionError("a bug")
         if self.behaviour == "no memory":
             raise MemoryError
+        if self.behaviour == "gpu memory":
+            import torch
+
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+        for done in range(settings.get("steps", 0)):
+            progress("surface", done, settings["steps"], "points")
+            time.sleep(0.01)
         if self.behaviour == "slow" or settings.get("slow"):
             for done in range(10**6):
                 progress("surface", done, 10**6, "points")
@@ -97,6 +107,9 @@ class FakeWork:
                 progress(stage, done, 3, "steps")
         seen = list(image.shape) if isinstance(image, np.ndarray) else len(image)
         result = Tetrahedron({"jobs": self.jobs, "settings": settings, "image": seen})
+        if settings.get("large"):  # more than fits into a socket's buffer
+            result.vertices = np.zeros((300_000, 3), np.float32)
+            result.colors = np.zeros((300_000, 4), np.uint8)
         if self.behaviour == "unsendable":
             result.info["crop"] = float("nan")
         if self.behaviour == "wild faces":
@@ -168,16 +181,23 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("command", choices=["serve"])
     parser.add_argument("--address", required=True)
-    parser.add_argument("--idle-seconds", type=float, required=True)
+    parser.add_argument("--idle", type=float, required=True)
+    parser.add_argument("--log", required=True)
     arguments = parser.parse_args()
     behaviour = os.environ.get("FAKE_ENGINE", "good")
+    if behaviour == "slow start":
+        print("It is still loading.", file=sys.stderr)
+        time.sleep(1.5)
+        behaviour = "good"
     honest = ("good", "broken torch", "crash", "killed", "stall", "error", "defect", "no memory", "slow")
-    if behaviour in (*honest, "unsendable", "wild faces", "wild preview", "normals", "hasty"):
+    if behaviour in (
+        *honest, "children", "gpu memory", "unsendable", "wild faces", "wild preview", "normals", "hasty",
+    ):  # fmt: skip
         service.HEED_SECONDS = 2.0
         if behaviour == "hasty":
             peer.GREET_SECONDS = peer.SEND_SECONDS = 1.0
             peer.SLOWEST = 1e9
-        serve(arguments.address, FakeWork(behaviour), idle_seconds=arguments.idle_seconds)
+        serve(arguments.address, FakeWork(behaviour), idle_seconds=arguments.idle)
     misbehave(behaviour, arguments.address)
 
 

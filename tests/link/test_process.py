@@ -257,6 +257,71 @@ def test_an_idle_engine_exits_by_itself_and_is_started_again(make_engine):
     assert process_of(engine) != pid
 
 
+def test_leaving_for_idleness_is_no_failure_however_often(make_engine):
+    engine = make_engine(idle_seconds=1)
+    for _ in range(process.RESTARTS + 1):
+        assert run(engine.ensure()).info["jobs"] == 1
+        assert wait_until(lambda: not engine.alive)
+
+
+def test_an_engine_that_a_cancel_had_to_kill_has_not_failed_however_often(make_engine):
+    engine = make_engine("stall")
+    for _ in range(process.RESTARTS + 1):
+        client = engine.ensure()
+        client._force_seconds = 0.1
+        with pytest.raises(Cancelled):
+            run(client, cancelled=lambda: True)
+        assert wait_until(lambda: not engine.alive)
+
+
+def test_an_engine_that_was_stopped_has_not_failed_however_often(make_engine):
+    engine = make_engine()
+    for _ in range(process.RESTARTS + 1):
+        engine.ensure()
+        engine.stop()
+
+
+def test_an_engine_that_every_job_takes_down_is_given_up_for_a_minute(make_engine, monkeypatch):
+    engine = make_engine("crash")
+    codes = []
+    for _ in range(10):
+        with pytest.raises(EngineError) as caught:
+            run(engine.ensure())
+        codes.append(caught.value.code)
+    assert codes == ["engine_died"] * process.RESTARTS + ["engine_start"] * (10 - process.RESTARTS)
+    monkeypatch.setattr(process, "RESTART_WINDOW", 0.0)
+    monkeypatch.setenv("FAKE_ENGINE", "good")
+    assert run(engine.ensure()).info["jobs"] == 1
+
+
+def test_several_owners_have_an_engine_each_which_end_one_without_the_other(make_engine, tmp_path):
+    first, second = (make_engine(log=tmp_path / f"engine-{number}.log") for number in (1, 2))
+    for engine in (first, second):
+        assert run(engine.ensure()).info["jobs"] == 1
+    os.kill(process_of(first), signal.SIGKILL)
+    assert wait_until(lambda: not first.alive)
+    assert run(second.ensure()).info["jobs"] == 2
+
+
+def test_a_folder_for_the_socket_that_cannot_be_made_is_explained(make_engine, socket_root, monkeypatch):
+    engine = make_engine()
+    monkeypatch.setattr(process.tempfile, "tempdir", str(socket_root / "missing"))
+    error = start_error(engine)
+    assert error.code == "engine_start"
+    assert "socket" in error.text
+    assert "TMPDIR" in error.hint
+
+
+def test_the_last_line_is_told_also_where_the_log_was_rotated_meanwhile(make_engine, tmp_path):
+    log = tmp_path / "engine.log"
+    log.write_text("x" * 5000)
+    engine = make_engine("crash")
+    client = engine.ensure()
+    os.truncate(log, 0)
+    with pytest.raises(EngineError, match="Segmentation fault of a driver"):
+        run(client)
+
+
 def test_a_long_job_is_not_idleness(make_engine):
     engine = make_engine("slow", idle_seconds=1)
     began = time.monotonic()
@@ -265,40 +330,52 @@ def test_a_long_job_is_not_idleness(make_engine):
     assert engine.alive
 
 
-def test_a_long_log_is_begun_anew(make_engine, tmp_path, monkeypatch):
-    monkeypatch.setattr(process, "LOG_BYTES", 100)
-    (tmp_path / "engine.log").write_text("x" * 101)
-    make_engine().ensure()
-    assert wait_until(lambda: "The engine listens" in (tmp_path / "engine.log").read_text())
-    assert "x" * 101 not in (tmp_path / "engine.log").read_text()
-
-
 PARENT = """
-import sys
+import sys, threading, time
 from pathlib import Path
 from engine.process import EngineProcess
 engine = EngineProcess(sys.executable, Path(sys.argv[1]), log=Path(sys.argv[2]))
+
+def tell():
+    while engine._child is None:
+        time.sleep(0.01)
+    print(engine._child.process.pid, engine._child.folder, flush=True)
+
+threading.Thread(target=tell).start()
 client = engine.ensure()
-print(engine._child.process.pid, engine._child.folder, flush=True)
 client.reconstruct(b"photo", {}, lambda *progress: print("working", flush=True), lambda: False)
 """
+GONE_SECONDS = 15.0  # three times what is promised
 
 
-@pytest.mark.parametrize("behaviour", ["slow", "stall"])
-def test_an_engine_whose_parent_is_killed_exits_within_seconds_also_in_a_job(
-    package_folder, socket_root, tmp_path, monkeypatch, behaviour
+@pytest.mark.parametrize(
+    "behaviour, end",
+    [
+        ("slow start", signal.SIGKILL),
+        ("slow", signal.SIGKILL),
+        ("stall", signal.SIGKILL),
+        ("slow", signal.SIGSEGV),
+        ("slow", signal.SIGTERM),
+    ],
+)
+def test_an_engine_whose_parent_goes_exits_within_seconds_also_while_it_starts_or_works(
+    package_folder, socket_root, tmp_path, monkeypatch, behaviour, end
 ):
     monkeypatch.setenv("FAKE_ENGINE", behaviour)
-    command = [sys.executable, "-c", PARENT, str(package_folder), str(tmp_path / "log")]
+    log = tmp_path / "log"
+    command = [sys.executable, "-c", PARENT, str(package_folder), str(log)]
     root = Path(__file__).resolve().parents[2]
     parent = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
     try:
         pid, folder = parent.stdout.readline().split()
-        assert parent.stdout.readline() == "working\n"
+        if behaviour == "slow start":
+            assert wait_until(lambda: "still loading" in log.read_text())
+        else:
+            assert parent.stdout.readline() == "working\n"
         assert is_running(int(pid))
     finally:
-        parent.kill()
+        parent.send_signal(end)
         parent.wait()
         parent.stdout.close()
-    assert wait_until(lambda: not is_running(int(pid)))
+    assert wait_until(lambda: not is_running(int(pid)), GONE_SECONDS)
     assert wait_until(lambda: not Path(folder).exists())

@@ -114,6 +114,12 @@ def test_arrays_of_any_layout_arrive(ends):
         {"type": "cancel", "arrays": [described("vertices", "float32", 1, 3)]},
         {"type": "hello", "protocol": "1"},
         {"type": "hello", "protocol": True, "program": "x"},
+        {"type": "hello", "protocol": -1, "program": "x"},
+        {"type": "hello", "protocol": 10**4000, "program": "x"},
+        {"type": "hello", "protocol": 7, "program": "x" * 100_000},
+        json.dumps({"type": "hello", **protocol.hello().fields, "arrays": []})
+        .replace("{}", '{"a": 1e999}')
+        .encode(),
         {"type": "hello", "protocol": protocol.PROTOCOL, "program": "x", "arrays": []},
         {"type": "progress", "stage": "surface", "done": 2, "total": 1, "unit": "p", "arrays": []},
         {"type": "progress", "stage": "surface", "done": -1, "total": 1, "unit": "p", "arrays": []},

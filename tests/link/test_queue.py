@@ -276,7 +276,7 @@ def test_a_job_that_does_not_heed_its_cancel_ends_the_engine(serve):
 
 
 def test_an_idle_engine_frees_weights_then_ends_though_a_client_is_connected(serve):
-    served = serve(idle_seconds=2)
+    served = serve(idle=2)
     client = served.connect()
     run(client)
     assert client.status()["weights"] != []

@@ -121,7 +121,7 @@ def test_the_engine_refuses_an_open_folder_and_a_bad_key(package_folder, tmp_pat
         environment[KEY_VARIABLE] = key
     address = str(folder / "socket")
     done = subprocess.run(
-        [sys.executable, "-m", "engine", "serve", "--address", address, "--idle-seconds", "1"],
+        [sys.executable, "-m", "engine", "serve", "--address", address, "--idle", "1", "--log", "none"],
         cwd=package_folder,
         env=environment,
         stdin=subprocess.DEVNULL,

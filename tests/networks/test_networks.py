@@ -72,6 +72,24 @@ def test_compact_is_small_enough_for_a_laptop() -> None:
 
 
 @torch.inference_mode()
+def test_the_backs_colour_is_told_where_the_preset_has_it_and_changes_nothing_else() -> None:
+    assert TINY.normals is not None
+    older = replace(TINY, normals=replace(TINY.normals, back_colour=False))
+    with_colour, without = random_weights(TINY, 0).network, random_weights(older, 0).network
+    state = {
+        name: value[:7] if ".head." in name else value for name, value in with_colour.state_dict().items()
+    }
+    without.load_state_dict(state)
+    image, _ = pictures(count=2)
+    told, untold = with_colour.predict_normals(image), without.predict_normals(image)
+    assert told.back_colour.shape == (2, 3, 64, 64)
+    assert 0 < told.back_colour.min() < told.back_colour.max() < 1
+    assert untold.back_colour is None
+    for name in ("front", "back", "mask", "span"):
+        torch.testing.assert_close(getattr(told, name), getattr(untold, name), msg=name)
+
+
+@torch.inference_mode()
 def test_a_single_level_without_normal_nets_runs_on_the_picture_alone() -> None:
     encoder = replace(TINY.coarse.encoder, in_channels=3)
     single = replace(TINY, normals=None, fine=None, fine_size=0, coarse=replace(TINY.coarse, encoder=encoder))

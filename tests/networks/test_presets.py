@@ -33,6 +33,15 @@ def test_every_preset_survives_json(preset: Preset) -> None:
     assert Preset.from_dict(json.loads(json.dumps(preset.to_dict()))) == preset
 
 
+def test_files_from_before_the_backs_colour_have_none() -> None:
+    values = json.loads(json.dumps(TINY.to_dict()))
+    del values["normals"]["back_colour"]
+    preset = Preset.from_dict(values)
+    assert preset.normals is not None
+    assert TINY.normals is not None
+    assert preset.normals == replace(TINY.normals, back_colour=False)
+
+
 def test_the_presets_are_the_documented_ones() -> None:
     assert list(PRESETS) == [
         "pifuhd", "compact", "pifu", "pifuhd-no-normals", "compact-pifu", "compact-no-normals"

@@ -30,7 +30,9 @@ def test_the_embedded_entry_agrees_with_its_file() -> None:
     compact = REGISTRY["compact"]
     assert compact.path == DEFAULT_WEIGHTS
     assert compact.state == "embedded"
-    assert summarise_weights(compact.path).card["licence"] == compact.licence
+    summary = summarise_weights(compact.path)
+    assert summary.card["licence"] == compact.licence
+    assert summary.sha256 == compact.sha256, "write the hash of new weights into engine/weights/registry.py"
     assert compact.path.stat().st_size / 1e6 == pytest.approx(compact.about_mb, rel=0.1)
 
 

@@ -59,7 +59,7 @@ def made_batch(count: int, side: int, points: int = 60, size: int | None = None)
     image = torch.nn.functional.interpolate(front, size=(size, size), mode="nearest")
     return Batch(
         image, front, back, mask, depth, torch.rand(count, generator=rng) + 1, at, labels, torch.ones(count),
-        torch.arange(count) + 7, torch.arange(count) + 100,
+        (back + 1) / 2 * mask, torch.ones(count), torch.arange(count) + 7, torch.arange(count) + 100,
     )  # fmt: skip
 
 

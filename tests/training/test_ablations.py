@@ -2,7 +2,6 @@
 """Presets trained alike, from one command to one table."""
 
 import shutil
-from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +14,11 @@ from engine.weights import PRESETS, load_weights
 from tests.tiny import TINY
 from training.cli import evaluate as command
 from training.cli.main import main
-from training.evaluate import Entry, Score
+from training.evaluate import Measuring
 from training.evaluation import ablations
 from training.evaluation.ablations import plan_ablation
-from training.evaluation.cases import Case
+from training.evaluation.entries import load_entries
+from training.evaluation.outcomes import Score
 from training.fit import Run, fit
 from training.fitting.distributed import Team
 
@@ -85,13 +85,14 @@ def test_one_command_trains_all_alike_and_makes_one_table(
         assert run.folder.name == run.preset.name
         return fit(run)
 
-    def stand_in(entries: list[Entry], cases: Iterable[Case], *_: object) -> list[Score]:
-        measured.append([entry.label for entry in entries])
-        return [Score(entry.label, "", []) for entry in entries]
+    def stand_in(measuring: Measuring, *_: object) -> list[Score]:
+        labels = [entry.label for entry in load_entries(measuring.names)]
+        measured.append(labels)
+        return [Score(label, "", []) for label in labels]
 
     monkeypatch.setattr(ablations, "fit", noted)
     monkeypatch.setattr(ablations, "quick_figures", lambda *_: {"views": 0.0})
-    monkeypatch.setattr(command, "evaluate", stand_in)
+    monkeypatch.setattr(command, "measure", stand_in)
     run = tmp_path / "run"
     asked = ["ablate", str(whole), "--run", str(run), "--presets", "tiny-pifu,coarse,tiny", "--workers", "0"]
     assert main([*asked, "--minutes", "0.01", "--people", "2", "--worst", "1"]) == 1

@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a case to a row of the table: frames, failures and what the command says."""
 
-import json
-import math
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -20,30 +17,28 @@ from engine.space import stand_on_floor
 from engine.weights import Preset, save_weights
 from engine.weights.presets import Level
 from tests.tiny import TINY
-from tests.training.shapes import figure, sphere
+from tests.training.measuring import case, known_figures, people, shown
+from tests.training.shapes import figure
 from tests.training.test_scans import write_obj
+from training import evaluate as evaluate_module
 from training.cli import evaluate as command
 from training.cli.main import main
-from training.evaluate import Outcome, Score, evaluate, load_entries, predicted_mesh
+from training.evaluate import Measuring, evaluate, predicted_mesh
 from training.evaluation import cases as module
-from training.evaluation import error_maps, metrics
-from training.evaluation.cases import Case, photographs
-from training.evaluation.error_maps import GAP, LARGEST, LEGEND, ErrorMaps, chosen_ranks, error_map, ramp
-from training.evaluation.metrics import Mesh, MeshMetrics, compare, one_part
-from training.evaluation.report import About, read_report, table, write_report
+from training.evaluation import metrics
+from training.evaluation.cases import Case, People, photographs
+from training.evaluation.entries import load_entries
+from training.evaluation.meshes import outer_surface
+from training.evaluation.metrics import MeshMetrics
+from training.evaluation.outcomes import Outcome, Score
+from training.evaluation.report import read_report
+from training.evaluation.tables import table
 from training.scans.folder import TEST_FROM, scan_seed
-
-
-def case() -> Case:
-    person = figure()
-    middle = torch.tensor([0.0, 0.8, 0.0])
-    picture = np.full((200, 200, 3), 90, np.uint8)
-    return Case("figure", picture, Mesh(person.vertices - middle, person.faces, person.part), 2.4, 1.63)
 
 
 @pytest.fixture(scope="module")
 def figures() -> MeshMetrics:
-    return compare(case().true.moved(0.2), case().true)
+    return known_figures()
 
 
 def ideal(true: Case, metres_per_unit: float) -> Reconstruction:
@@ -80,8 +75,10 @@ def test_a_picture_that_the_engine_refuses_is_counted_not_hidden(tmp_path: Path)
             if ".netN." in name:
                 parameter.zero_()
     save_weights(tmp_path / "blind.safetensors", network, {})
-    [score] = evaluate(load_entries([str(tmp_path / "blind.safetensors")]), [case()], 64, "cpu")
+    [[row]] = evaluate(Measuring((str(tmp_path / "blind.safetensors"),), 64, "cpu"), people(case()))
+    score = Score("blind.safetensors", "", row)
     assert not score.figures
+    assert row[0].traits["pose"] == "stand"
     assert score.failures == Counter(no_person=1)
     assert "| blind.safetensors | 0 | no_person 1 | - |" in table([score])
 
@@ -102,27 +99,35 @@ def test_the_command_makes_no_more_than_it_is_asked_and_explains_what_it_cannot_
 ) -> None:
     asked = []
 
-    def cases(seeds: range, yaws: list[float], noise: bool) -> list[Case]:
+    def nobody(seeds: range, yaws: list[float], noise: bool) -> People:
         asked.append((list(seeds), yaws, noise))
-        return []
+        return People("Nobody", {}, partial(shown, cases=[]))
 
-    monkeypatch.setattr(command, "synthetic_cases", cases)
-    assert main(["evaluate", "compact", "--people", "2", "--yaws", "0,90", "--noise"]) == 0
+    monkeypatch.setattr(command, "synthetic_people", nobody)
+    assert main(["evaluate", "compact", "--people", "2", "--yaws", "0,90", "--noise", "--targets"]) == 0
     assert asked == [([1_000_000, 1_000_001], [0.0, 90.0], True)]
-    assert "| compact.safetensors | 0 | 0 |" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "| compact.safetensors | 0 | 0 |" in told
+    assert "| Chamfer cm | at most 1.43 | -, missed |" in told
     assert main(["evaluate", "compact", "--yaws", "front"]) == 1
     assert "give them as 0,120,240" in capsys.readouterr().err
+    assert main(["evaluate", "compact", "--resume"]) == 1
+    assert "name it with --json" in capsys.readouterr().err
 
 
 def test_pictures_are_deterministic_and_show_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "make_person", lambda seed: figure())
-    first, again = (next(module.synthetic_cases([7], [30], True, 64)) for _ in range(2))
+    made = module.synthetic_people(range(7, 8), [30], True, 64)
+    first, again = (next(made.photographs(7)) for _ in range(2))
     assert np.array_equal(first.picture, again.picture)
     assert first.picture.shape == (64, 64, 3)
     low, high = first.true.vertices.amin(0), first.true.vertices.amax(0)
     assert float((high - low)[1]) == pytest.approx(1.63, abs=0.01)
     assert float((high + low)[:2].abs().max()) < 1e-5
     assert first.span == pytest.approx(2 * 1.63 / 1.7, rel=0.02)
+    assert not first.cut
+    assert first.traits == {"person": "person 7", "yaw": "30"}
+    assert torch.equal(first.outer.faces, outer_surface(first.true).faces)
 
 
 def test_a_coarse_level_alone_is_a_row_of_the_same_file(tmp_path: Path) -> None:
@@ -178,58 +183,25 @@ def test_presets_without_a_silhouette_are_guided_and_measured(
     files = [str(tmp_path / f"{name}.safetensors") for name in ("single", "both")]
     for name, count in (("SAMPLES", 500), ("VOLUME_SAMPLES", 5000)):
         monkeypatch.setattr(metrics, name, count)
-    scores = evaluate(load_entries([*files, f"{files[1]}:coarse"]), [photograph], 64, "cpu")
-    rows = ["single.safetensors", "both.safetensors", "both.safetensors:coarse"]
-    assert [score.weights for score in scores] == rows
-    for score in scores:
-        assert not score.failures
+    [rows] = evaluate(Measuring((*files, f"{files[1]}:coarse"), 64, "cpu"), people(photograph))
+    assert len(rows) == 3
+    for [outcome] in rows:
+        assert outcome.figures is not None
         # nothing is learnt, but the silhouette that cuts the columns is the guide's
-        assert score.figures[0].silhouette_iou > 0.3
+        assert outcome.figures.silhouette_iou > 0.3
 
 
-def about(**changes: object) -> About:
-    return replace(About("Somebody", [0.0, 120.0], False, 64, {"b": "not closed"}), **changes)
-
-
-def test_figures_come_back_from_the_file_as_they_went(tmp_path: Path, figures: MeshMetrics) -> None:
-    lost = replace(figures, degrees=math.nan)
-    scores = [
-        Score("w", "ab", [Outcome("a", figures, 0.1), Outcome("b", failure="no_person")]),
-        Score("v", "cd", [Outcome("a", lost, 0.2), Outcome("b", figures, 0.1)]),
-    ]
-    path = tmp_path / "new" / "figures.json"
-    write_report(path, about(), scores)
-    known, again = read_report(path)
-    assert known == about()
-    assert table(again) == table(scores)
-    assert again[0] == scores[0]
-    assert math.isnan(again[1].outcomes[0].figures.degrees)
-    assert [file.name for file in path.parent.iterdir()] == ["figures.json"]
-    document = json.loads(path.read_text())
-    assert list(document) == ["about", "scores"]
-    assert list(document["scores"][0]["outcomes"][0]["figures"]) == sorted(asdict(figures))
-    assert document["scores"][1]["outcomes"][0]["figures"]["degrees"] is None
-
-
-def test_rows_of_earlier_evaluations_join_the_table(
-    tmp_path: Path, figures: MeshMetrics, capsys: pytest.CaptureFixture[str]
-) -> None:
-    files = [str(tmp_path / f"{name}.json") for name in ("one", "two")]
-    for file in files:
-        write_report(Path(file), about(), [Score(Path(file).stem, "", [Outcome("a", figures, 0.1)])])
-    assert main(["evaluate", *files, "--json", str(tmp_path / "all.json")]) == 0
-    told = capsys.readouterr().out
-    assert "Somebody, seen from 0, 120 degrees, without camera noise;" in told
-    assert "Left out: b: not closed" in told
-    assert told.index("| one | 1 | 0 |") < told.index("| two | 1 | 0 |")
-    assert [score.weights for score in read_report(tmp_path / "all.json")[1]] == ["one", "two"]
-
-    write_report(Path(files[1]), about(resolution=128), [])
-    assert main(["evaluate", *files]) == 1
-    assert "other people, pictures or resolutions" in capsys.readouterr().err
-    Path(files[1]).write_text("[]")
-    assert main(["evaluate", *files]) == 1
-    assert "holds no figures of an evaluation" in capsys.readouterr().err
+def test_several_processes_give_the_same_in_the_same_order(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    save_weights(tmp_path / "w.safetensors", PIFuHD(TINY), {})
+    measuring = Measuring((str(tmp_path / "w.safetensors"),), 64, "cpu")
+    [photograph] = photographs(figure(), "somebody", [0.0], False, 128)
+    some = [replace(photograph, name=f"case {k}", picture=photograph.picture // (k + 1)) for k in range(3)]
+    several = replace(people(*some[:2]), names={7: "one", 3: "two"})
+    alone = list(evaluate(measuring, several))
+    together = list(evaluate(measuring, several, workers=2))
+    assert [[outcome.case for outcome in row] for [row] in together] == [["case 0", "case 1"]] * 2
+    assert repr(together) == repr(alone)
 
 
 def test_scans_are_evaluated_and_the_unusable_told(
@@ -243,12 +215,12 @@ def test_scans_are_evaluated_and_the_unusable_told(
     (tmp_path / "empty").mkdir()
     seen: list[Case] = []
 
-    def stand_in(entries: object, cases: Iterable[Case], *_: object) -> list[Score]:
-        seen.extend(cases)
-        return []
+    def stand_in(measuring: object, photographs: Callable[[int], Iterable[Case]], seed: int) -> list[object]:
+        seen.extend(photographs(seed))
+        return [[]]
 
-    monkeypatch.setattr(command, "evaluate", stand_in)
-    monkeypatch.setattr(command, "scan_cases", partial(module.scan_cases, size=64))
+    monkeypatch.setattr(evaluate_module, "_measured", stand_in)
+    monkeypatch.setattr(command, "scanned_people", partial(module.scanned_people, size=64))
     path = tmp_path / "f.json"
     asked = ["evaluate", "compact", "--scans", str(tmp_path), "--yaws", "0,90", "--json", str(path)]
     assert main(asked) == 0
@@ -270,48 +242,3 @@ def test_scans_are_evaluated_and_the_unusable_told(
         (tmp_path / name / "mesh.obj").unlink()
     assert main(asked) == 1
     assert "None of the 1 scans" in capsys.readouterr().err
-
-
-def test_the_ramp_has_equal_steps_either_side() -> None:
-    steps = cv2.cvtColor(ramp(np.linspace(-LARGEST, LARGEST, 21))[None], cv2.COLOR_RGB2LAB)[0]
-    lengths = np.linalg.norm(np.diff(steps, axis=0), axis=1)
-    for side in (lengths[:10], lengths[10:]):
-        assert side == pytest.approx(np.full(10, side.mean()), rel=0.06)  # OpenCV's table is that coarse
-    assert np.diff(steps[:, 0])[:10].min() > 0 > np.diff(steps[:, 0])[10:].max()
-    assert np.array_equal(ramp(np.array([99.0])), ramp(np.array([LARGEST])))
-
-
-@pytest.mark.parametrize("radius, red", [(0.53, True), (0.47, False)])
-def test_too_much_is_red_and_too_little_blue_on_both_surfaces(
-    radius: float, red: bool, figures: MeshMetrics, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for holder in (metrics, error_maps):
-        monkeypatch.setattr(holder, "FRAME", 200)
-    true, predicted = (one_part(*map(torch.from_numpy, sphere(size, rings=24))) for size in (0.5, radius))
-    picture = error_map("w", replace(case(), true=true), predicted, figures)
-    upper, lower = np.split(picture[:, LEGEND + 2 * GAP :].astype(int), 2)
-    coloured = lower[np.ptp(lower, axis=2) > 40]
-    assert len(coloured) > 6 * 0.6 * (200 * 0.91 / 2) ** 2 * math.pi
-    assert ((coloured[:, 0] > coloured[:, 2]) == red).mean() > 0.99
-    # what faces the viewer is bluish in a normal map, true and predicted, from every side
-    assert upper.shape == lower.shape
-    assert np.median(upper[(upper != 255).any(2)], axis=0)[2] > 200
-
-
-def test_the_worst_middle_and_best_maps_stay(
-    tmp_path: Path, figures: MeshMetrics, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    true = case()
-    monkeypatch.setattr(error_maps, "error_map", lambda *_: np.full((20, 30, 3), 7, np.uint8))
-    maps = ErrorMaps(tmp_path, keep=1)
-    for k, chamfer in enumerate([2.0, 5.0, 1.0, 3.0]):
-        maps.add("w: x", replace(true, name=f"case {k}"), true.true, replace(figures, chamfer=chamfer))
-    maps.finish()
-    names = sorted(path.name for path in (tmp_path / "w_ x").iterdir())
-    assert names == ["best 1 case 2.png", "middle 1 case 3.png", "worst 1 case 1.png"]
-    assert cv2.imread(str(tmp_path / "w_ x" / names[0])).shape == (20, 30, 3)
-    assert chosen_ranks(2, 3) == {0: "worst 1", 1: "best 1"}
-    assert list(chosen_ranks(7, 2).values()).count("middle 1") == 1
-    assert sorted(chosen_ranks(9, 2)) == [0, 1, 3, 4, 7, 8]
-    assert main(["evaluate", "compact", "--worst", "2"]) == 1
-    assert main(["evaluate", "compact", "--json", str(tmp_path / "figures.txt")]) == 1

@@ -10,6 +10,7 @@ import torch
 
 from tests.training.learning import made_batch, rows
 from training.losses import (
+    back_colour_loss,
     column_loss,
     extended_bce,
     gradient_l1,
@@ -48,6 +49,15 @@ def test_masked_losses_look_at_the_mask_alone() -> None:
     # a view without anybody counts as one without a loss
     both = torch.cat([mask, torch.zeros_like(mask)])
     assert masked_l1(predicted.repeat(2, 1, 1, 1), target.repeat(2, 1, 1, 1), both) == 1
+
+
+def test_the_back_colours_loss_counts_the_silhouette_of_views_that_know_it() -> None:
+    batch = made_batch(2, 16)
+    inside = batch.mask.bool()
+    off = torch.where(inside, batch.back_colour + 0.2, 9.0)
+    assert back_colour_loss(off, batch) == pytest.approx(0.2, rel=1e-4)
+    half = replace(batch, colour_known=torch.tensor([1.0, 0.0]))
+    assert back_colour_loss(off, half) == pytest.approx(0.1, rel=1e-4)
 
 
 def test_the_spans_loss_leaves_out_pictures_of_nobody_and_of_unknown_scale() -> None:

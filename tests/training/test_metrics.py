@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from tests.training.shapes import Shape, box, sphere
-from training.evaluation.distances import surface_distance
-from training.evaluation.metrics import Mesh, compare, count_components, one_part, outer_surface
+from training.evaluation import metrics
+from training.evaluation.distances import Surface
+from training.evaluation.meshes import Mesh, count_components, one_part, outer_surface
+from training.evaluation.metrics import compare
 
 
 def mesh(shape: Shape) -> Mesh:
@@ -23,7 +25,7 @@ def test_distances_are_to_the_surface_of_a_box_not_to_its_corners_or_samples() -
     beyond = np.maximum(np.maximum(-points, points - np.array([1, 2, 3])), 0)
     within = np.minimum(points, np.array([1, 2, 3]) - points).min(1)
     known = np.where(within > 0, within, np.linalg.norm(beyond, axis=1))
-    assert surface_distance(points, vertices[faces]) == pytest.approx(known, abs=1e-6)
+    assert Surface(vertices[faces]).distance(points) == pytest.approx(known, abs=1e-6)
 
 
 def test_the_search_is_exact_where_triangles_are_long_thin_or_flat() -> None:
@@ -34,8 +36,8 @@ def test_the_search_is_exact_where_triangles_are_long_thin_or_flat() -> None:
     triangles[4:8, 2] = (triangles[4:8, 0] + triangles[4:8, 1]) / 2
     triangles[8:10] = triangles[8:10, :1]
     points = rng.normal(size=(60, 3)) * 1.5
-    known = np.min([surface_distance(points, triangles[k : k + 1]) for k in range(300)], axis=0)
-    assert surface_distance(points, triangles) == pytest.approx(known, abs=1e-12)
+    known = np.min([Surface(triangles[k : k + 1]).distance(points) for k in range(300)], axis=0)
+    assert Surface(triangles).distance(points) == pytest.approx(known, abs=1e-12)
 
 
 def test_identical_meshes_have_no_error() -> None:
@@ -166,3 +168,39 @@ def test_a_plane_shifted_in_depth_is_where_it_was() -> None:
     assert result.p2s == pytest.approx(0, abs=1e-4)
     assert result.f_score == 100
     assert result.volume_iou > 0.999
+
+
+def test_the_side_that_no_photograph_shows_has_figures_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ball with a flat back against a whole one; then both turned, so that the photograph shows that."""
+    monkeypatch.setattr(metrics, "SAMPLES", 1000)
+    vertices, faces = sphere(0.5, rings=20)
+    flat = vertices.copy()
+    flat[:, 2] = np.maximum(flat[:, 2], -0.1)
+    hidden = compare(mesh((flat, faces)), mesh((vertices, faces)))
+    turn = np.array([-1, 1, -1], np.float32)
+    shown = compare(mesh((flat * turn, faces)), mesh((vertices * turn, faces)))
+    assert shown.p2s == pytest.approx(hidden.p2s, rel=0.1)
+    assert hidden.back_p2s > hidden.p2s > shown.back_p2s
+    assert hidden.back_degrees > 20
+    assert shown.back_degrees == 0
+    assert hidden.normal == pytest.approx(shown.normal, abs=1e-6)
+    assert shown.back_normal == pytest.approx(0, abs=1e-9)
+
+
+def test_what_lies_beyond_the_frame_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the truth is below the picture; the prediction ends a little below it, with a cap."""
+    monkeypatch.setattr(metrics, "SAMPLES", 1000)
+    vertices, faces = sphere(0.3, rings=24)
+    true = mesh((vertices * np.array([1, 4, 1], np.float32) - np.array([0, 0.8, 0], np.float32), faces))
+    short = true.vertices.clone()
+    short[:, 1].clamp_(min=-0.56)
+    seen = one_part(short, true.faces)
+    assert compare(seen, true).completeness > 10
+    cut = compare(seen, true, span=1.0)
+    for distance in (cut.p2s, cut.completeness, cut.z_chamfer, cut.normal):
+        assert distance == pytest.approx(0, abs=0.05)
+    assert cut.silhouette_iou > 0.995
+    assert cut.side_iou > 0.995
+    assert cut.volume_iou > 0.999
+    with pytest.raises(ValueError, match="at least one triangle"):
+        compare(seen, true, span=1e-6)

@@ -23,6 +23,7 @@ from training.pool import (
     build_pool,
     list_pool,
     list_views,
+    one_view,
     read_person,
     read_usable,
     read_views,
@@ -56,6 +57,9 @@ def test_rendered_views_have_the_documented_arrays(pool: Path) -> None:
     assert 0.2 < views["labels"].mean() < 0.8
     assert views["mask"].max() == 255
     assert views["hands"].shape == (2, 2, 3)
+    assert views["back_colour"].shape == (2, 64, 64, 3)
+    assert views["back_colour"].dtype == np.uint8
+    assert not views["back_colour"][~views["solid"]].any()
 
 
 def test_views_are_made_later_where_a_pool_had_none(pool: Path, tmp_path: Path) -> None:
@@ -64,6 +68,32 @@ def test_views_are_made_later_where_a_pool_had_none(pool: Path, tmp_path: Path) 
         list_views(tmp_path)
     build_person(tmp_path, 5, PoolFormat(64, 1, 50))
     assert [path.name for path in list_views(tmp_path)] == ["0000005.npz"]
+
+
+def test_views_of_an_older_pool_get_the_backs_colour_and_stay_as_they_are(
+    pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "views").mkdir()
+    shutil.copy(pool / "0000005.npz", tmp_path)
+    path = tmp_path / "views" / "0000005.npz"
+    made = read_views(pool / "views" / "0000005.npz")
+    older = {name: values for name, values in made.items() if name != "back_colour"}
+    np.savez(path, **older)
+    assert one_view(read_views(path), 1, 0, 5).colour_known.tolist() == [0.0]
+    assert not one_view(read_views(path), 1, 0, 5).back_colour.any()
+    for wanted in (1, 0):
+        assert build_pool(tmp_path, [5], SMALL_POOL, 1) == 1
+        assert f"people to make: {wanted} " in capsys.readouterr().out
+    given = read_views(path)
+    assert list(given) == [*older, "back_colour"]
+    for name, values in older.items():
+        np.testing.assert_array_equal(given[name], values, name)
+    assert np.abs(given["back_colour"].astype(int) - made["back_colour"]).max() <= 2
+    assert one_view(given, 1, 0, 5).colour_known.tolist() == [1.0]
+
+    np.savez(path, **{**older, "metre": older["metre"] * 1.1})
+    with pytest.raises(ValueError, match=r"drawn otherwise by now\)\. Delete it"):
+        build_person(tmp_path, 5, SMALL_POOL)
 
 
 def test_folders_that_are_no_pool_are_refused_with_a_next_step(tmp_path: Path) -> None:

@@ -170,9 +170,12 @@ def test_maps_of_another_size_than_the_preset_needs_are_refused(pool: Path) -> N
 def test_a_batch_is_shown_as_a_grid(pool: Path) -> None:
     batch = next(StoredViews(pool, COARSE, 4).batches(3, 0))
     picture = batch_picture(batch, columns=2)
-    assert picture.shape == (128, 2 * 4 * 64, 3)
+    assert picture.shape == (128, 2 * 5 * 64, 3)
     assert picture.dtype == np.uint8
     mask = (batch.mask[2, 0] * 255).byte().numpy()
     assert np.array_equal(picture[64:, 192:256, 0], mask)
-    assert not picture[64:, 256:].any()
+    behind = (batch.back_colour[2] * 255).round().byte().permute(1, 2, 0).numpy()
+    assert np.array_equal(picture[64:, 256:320], behind)
+    assert behind.any()
+    assert not picture[64:, 320:].any()
     assert (picture[:64, 64:128][batch.mask[0, 0].numpy() == 0] == 128).all()

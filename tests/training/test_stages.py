@@ -82,7 +82,10 @@ def test_of_pictures_with_known_normals_the_front_alone_counts(shared: bool) -> 
     known = stage(batch)
     assert known["back"] > 0
     nothing = torch.zeros(2)
-    unknown = stage(replace(batch, back_known=nothing, back=batch.back * 0, span=nothing))
+    unknown = stage(
+        replace(batch, back_known=nothing, colour_known=nothing, back=batch.back * 0, span=nothing)
+    )
+    assert shared == ("back colour" in known)
     assert {"front", "back", "back edges"} <= set(unknown)
     for name, value in unknown.items():
         if name.startswith("back") or name == "span":
@@ -133,7 +136,7 @@ def test_windows_show_the_person(pool: Path) -> None:
 def test_a_picture_of_current_results_has_a_row_a_view(pool: Path, small_network: PIFuHD, name: str) -> None:
     batch = one_batch(pool, name)
     picture = snapshot(small_network, name, batch)
-    assert picture.shape == (2 * 192, (5 if name == "normals" else 4) * 192, 3)
+    assert picture.shape == (2 * 192, (7 if name == "normals" else 4) * 192, 3)
     assert picture.dtype.name == "uint8"
     if name == "normals":
         shown = picture[:192, 4 * 192 :, :].astype(float) / 127.5 - 1

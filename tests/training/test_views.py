@@ -8,9 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import max_pool2d
 
 from tests.training.shapes import figure
 from tests.training.viewing import NORMALS, held_together, plain, shot
+from training.camera_noise import Faults
+from training.camera_noise.faults import Develop, Softness
 from training.occupancy import inside
 from training.render import Camera, camera_vertices, random_light
 from training.subjects import Subjects, render_subjects
@@ -20,6 +23,8 @@ from training.views.paste import box_of, pasted, premultiplied
 from training.views.plan import Cut, Held, Shadow, Small, Standing, draw_plan
 from training.views.scene import LARGEST, Props, with_held, with_standing
 from training.views.subject import edged, frames, within
+
+CLEAN_CAMERA = Faults(Develop((1.3, 1.1, 0.8), 0.8, 0.5, 1.1, 0.9), Softness("sharp", 0.0), None, None)
 
 
 def test_truth_and_picture_stay_together(subjects: Subjects, props: Props) -> None:
@@ -55,6 +60,22 @@ def test_a_mirrored_view_is_the_mirror_image(subjects: Subjects, props: Props) -
         assert torch.equal(getattr(other, name), mirrored)
     assert torch.equal(other.points, usual.points * sideways)
     torch.testing.assert_close(other.image, usual.image.flip(3), atol=0.02, rtol=0)
+
+
+def test_the_backs_colour_is_varied_and_exposed_as_the_picture_is(subjects: Subjects, props: Props) -> None:
+    """A back in the front's own colours comes out as the front does, wherever nothing is mixed in."""
+    same = replace(subjects, back_colour=subjects.colour * subjects.solid)
+    changes: list[dict[str, object]] = [{}, {"flip": True}, {"small": Small(0.5, 0.2, 0.8)}]
+    for change in changes:
+        batch = shot(same, props, faults=CLEAN_CAMERA, **change)
+        inner = 1 - max_pool2d(1 - batch.mask, 5, stride=1, padding=2)
+        off = ((batch.image + 1) / 2 - batch.back_colour).abs() * inner
+        assert inner.sum() > 50
+        assert off.max() < 0.02
+        shown = batch.mask.expand(-1, 3, -1, -1) > 0
+        assert (batch.back_colour - same.back_colour)[shown].abs().mean() > 0.02
+        assert not batch.back_colour[~shown].any()
+        assert batch.colour_known.tolist() == [1.0, 1.0]
 
 
 def test_a_smaller_person_spans_less_of_the_picture(subjects: Subjects, props: Props) -> None:
@@ -102,7 +123,7 @@ def test_a_frame_inside_the_crop_cuts_the_person_and_repeats_the_pictures_edge(p
 
 def test_nobody_has_no_truth_and_no_company(subjects: Subjects, props: Props) -> None:
     batch = shot(subjects, props, NORMALS, nobody=True)
-    for name in ("front", "back", "mask", "depth", "labels"):
+    for name in ("front", "back", "mask", "depth", "labels", "back_colour"):
         assert not getattr(batch, name).any(), name
     assert not torch.equal(batch.image, shot(subjects, props, NORMALS).image)
     drawn = [draw_plan(np.random.default_rng(seed), props.stock, True) for seed in range(1500)]

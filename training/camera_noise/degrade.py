@@ -36,7 +36,7 @@ def photographed(images: Tensor, faults: Sequence[Faults]) -> Tensor:
 
     The noise is drawn on the device of `images`: the same on every run, but not on every kind of device.
     """
-    images = _developed(images, [fault.develop for fault in faults])
+    images = developed(images, [fault.develop for fault in faults])
     images = _softened(images, [fault.softness for fault in faults])
     grainy = [i for i, fault in enumerate(faults) if fault.grain is not None]
     if grainy:
@@ -53,7 +53,10 @@ def _ids(images: Tensor, numbers: list[int]) -> Tensor:
     return torch.tensor(numbers, device=images.device)
 
 
-def _developed(images: Tensor, develops: list[Develop]) -> Tensor:
+def developed(images: Tensor, develops: Sequence[Develop]) -> Tensor:
+    """Pictures (B, 3, H, W) float32 sRGB in [0, 1], each exposed and balanced its own way, pixel by pixel:
+    the same shape and range."""
+
     def each(values: list[float]) -> Tensor:
         return images.new_tensor(values)[:, None, None, None]
 

@@ -7,9 +7,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..evaluate import load_entries
 from ..evaluation.ablations import COARSE_ROWS, plan_ablation, train_all
-from .evaluate import add_options, check_options, choose_people, measure, report
+from .evaluate import add_options, check_options, choose_people, measured, report
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[Any]
@@ -28,7 +27,6 @@ def add_commands(commands: Commands) -> None:
         default=PRESETS,
         help=f"rows of the table ({PRESETS}); {COARSE_ROWS}: the coarse level alone of each of two levels",
     )
-    table.add_argument("--workers", type=int, default=1, help="processes that prepare batches")
     add_options(table)
     table.set_defaults(command=_ablate)
 
@@ -40,5 +38,5 @@ def _ablate(options: argparse.Namespace) -> None:
     people = choose_people(options)
     print(f"{ablation}\n{people.text}.", flush=True)
     train_all(ablation, options.workers, options.device)
-    about, scores = measure(load_entries(ablation.names()), people, options)
-    report(about, scores, options.json)
+    about, scores = measured(ablation.names(), people, options)
+    report(about, scores, options)

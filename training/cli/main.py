@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command line: `people`, `photograph`, `pool`, `fit`, `join`, `evaluate` and `ablate`."""
+"""The command line: `people`, `photograph`, `pool`, `fit`, `join`, `evaluate`, `ablate`, `robustness`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from engine.errors import EngineError
 
-from . import ablate, evaluate, fit, people, pool
+from . import ablate, evaluate, fit, people, pool, robustness
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m training", description="Build weights from synthetic people, or from scans."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (people, pool, fit, evaluate, ablate):
+    for module in (people, pool, fit, evaluate, ablate, robustness):
         module.add_commands(commands)
     options = parser.parse_args(arguments)
     try:

@@ -10,12 +10,13 @@ from pathlib import Path
 from engine.weights import PRESETS
 from engine.weights.files import build_empty
 
-from ..evaluate import COARSE, quick_figures
+from ..evaluate import quick_figures
 from ..export import export
 from ..fit import Run, fit
 from ..fitting.distributed import team
 from ..fitting.plan import Plan
 from ..pool import list_pool
+from .entries import COARSE
 
 COARSE_ROWS = "coarse"
 """In a list of presets: the coarse level alone of every preset of two levels in it."""
@@ -39,7 +40,7 @@ class Ablation:
         return self.run / f"{preset}.safetensors"
 
     def names(self) -> list[str]:
-        """The rows as evaluate.load_entries takes them."""
+        """The rows as entries.load_entries takes them."""
         return [
             f"{self.file(row.removesuffix(COARSE))}{COARSE if row.endswith(COARSE) else ''}"
             for row in self.rows

@@ -10,39 +10,46 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 Floats = NDArray[np.float64]
-_PAIRS = 1 << 18  # point-triangle pairs at a time: about 150 MB of float64 work
+_PAIRS = 1 << 19  # point-triangle pairs at a time: about 150 MB of float64 work
 
 
-def surface_distance(points: NDArray[np.floating[Any]], triangles: NDArray[np.floating[Any]]) -> Floats:
-    """Distance of each point (N, 3) to the nearest of triangles (F, 3 corners, 3), F >= 1: (N,) float64, in
-    their unit, never negative. Triangles without area count as the segments or points they are.
+class Surface:
+    """A surface to which the distances of many points are asked.
 
-    Triangles are cut into pieces whose centres go into a KD-tree; no point of a piece is farther from its
-    centre than r. Where u is the least distance found among the pieces with the k nearest centres, any piece
-    not looked at is at least (k-th centre's distance - r) away; k grows until that is u or more, so the
-    answer is exact.
+    Triangles are cut into pieces whose centres go into a KD-tree, each with the radius that holds the piece.
     """
-    corners: Floats = np.asarray(triangles, np.float64)
-    centres, owner, reach = _pieces(corners)
-    tree = cKDTree(centres)
-    best = np.full(len(points), np.inf)
-    left, count = np.arange(len(points)), min(8, len(centres))
-    while len(left):
-        unproven = []
-        for some in np.array_split(left, -(-len(left) * count // _PAIRS)):
-            far, near = tree.query(points[some], k=np.arange(1, count + 1))
-            pairs = corners[owner[near]].reshape(-1, 3, 3)
-            found = _distance(np.repeat(points[some].astype(np.float64), count, axis=0), pairs)
-            best[some] = found.reshape(-1, count).min(axis=1)
-            unproven.append(some[far[:, -1] - reach < best[some]])
-        if count == len(centres):
-            break
-        left, count = np.concatenate(unproven), min(4 * count, len(centres))
-    return best
+
+    def __init__(self, triangles: NDArray[np.floating[Any]]) -> None:
+        """triangles (F, 3 corners, 3), F >= 1; those without area count as segments or points."""
+        self.corners: Floats = np.asarray(triangles, np.float64)
+        centres, self.owner, self.radius = _pieces(self.corners)
+        self.tree = cKDTree(centres)
+
+    def distance(self, points: NDArray[np.floating[Any]]) -> Floats:
+        """Distance of each point (N, 3) to the nearest triangle: (N,) float64, in their unit, never negative.
+
+        The triangle of the nearest centre bounds it from above. No piece comes closer than its centre's
+        distance less its radius, so those whose centres lie within the bound and the largest radius are all
+        that have to be looked at, and the answer is exact.
+        """
+        asked: Floats = np.asarray(points, np.float64)
+        best = _distance(asked, self.corners[self.owner[self.tree.query(asked)[1]]])
+        reach = best + self.radius.max()
+        running = self.tree.query_ball_point(asked, reach, return_length=True).cumsum()
+        chunks = np.flatnonzero(np.diff(running // _PAIRS)) + 1
+        for some in np.split(np.arange(len(asked)), chunks):
+            near = self.tree.query_ball_point(asked[some], reach[some], return_sorted=False)
+            piece = np.concatenate(near).astype(np.intp)
+            point = np.repeat(some, [len(found) for found in near])
+            away = asked[point] - self.tree.data[piece]
+            closer = np.sqrt(_dot(away, away)) - self.radius[piece] < best[point]
+            piece, point = piece[closer], point[closer]
+            np.minimum.at(best, point, _distance(asked[point], self.corners[self.owner[piece]]))
+        return best
 
 
-def _pieces(triangles: Floats) -> tuple[Floats, NDArray[np.intp], float]:
-    """Centres (P, 3) of pieces, the triangle (P,) each is of, and the radius that holds every piece.
+def _pieces(triangles: Floats) -> tuple[Floats, NDArray[np.intp], Floats]:
+    """Centres (P, 3) of pieces, the triangle (P,) each is of, and the radius (P,) that holds each.
 
     Triangles much longer than the mean are halved along their longest edge: one long triangle would
     otherwise make the radius, and with it the search of every point, as large as itself.
@@ -57,7 +64,7 @@ def _pieces(triangles: Floats) -> tuple[Floats, NDArray[np.intp], float]:
         long = np.flatnonzero(radius > limit)
         # thin triangles without end are not worth cutting: the radius that is left stays a valid bound
         if not len(long) or len(pieces) > 4 * len(triangles) + 1000:
-            return centres, owner, float(radius.max())
+            return centres, owner, radius
         cut = pieces[long]
         edge = np.linalg.norm(np.roll(cut, -1, axis=1) - cut, axis=2).argmax(axis=1)
         order = (edge[:, None] + np.arange(3)) % 3

@@ -8,7 +8,8 @@ Below: the same views of the prediction and of the truth, coloured by how far th
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,10 @@ from ..render.rasterise import barycentric, rasterise
 from ..sampling import surface_points
 from ..whole import written_whole
 from .cases import Case
-from .metrics import FRAME, Mesh, MeshMetrics, aligned, frame_pixels, framing, normal_map
+from .meshes import Mesh, aligned
+from .metrics import MeshMetrics
+from .outcomes import Score
+from .renderings import FRAME, frame_pixels, framing, normal_map
 
 Picture = NDArray[np.uint8]
 """(H, W, 3) sRGB."""
@@ -58,7 +62,7 @@ def error_map(label: str, case: Case, predicted: Mesh, figures: MeshMetrics) -> 
     Depth is aligned as for P2S, by the area-weighted medians. Red is where the prediction holds too much:
     where its surface lies outside the true one, or the truth's inside it; blue is where it holds too little.
     """
-    predicted, true, target = aligned(predicted, case.true)
+    predicted, true, target = aligned(predicted, case.true, case.outer)
     scale, middle = framing(true)
     normals, errors = [], []
     for mesh in (true, predicted):
@@ -76,9 +80,9 @@ def error_map(label: str, case: Case, predicted: Mesh, figures: MeshMetrics) -> 
     return np.concatenate([_first_column(label, case, figures, len(grid)), grid], 1)
 
 
-@dataclass
+@dataclass(frozen=True)
 class ErrorMaps:
-    """Error maps of an evaluation as PNG files in `folder`, a folder a row.
+    """Error maps of an evaluation as PNG files in `folder`, a folder a row. Sent whole to workers.
 
     keep: how many of the worst, of the middle and of the best by Chamfer stay in each row; None: all. By P2S
     the best of three was a torso without legs: 1.9 cm, and a completeness of 13.6 cm.
@@ -86,31 +90,32 @@ class ErrorMaps:
 
     folder: Path
     keep: int | None = None
-    drawn: dict[str, list[tuple[float, Path]]] = field(default_factory=dict)
 
-    def add(self, label: str, case: Case, predicted: Mesh, figures: MeshMetrics) -> None:
+    def draw(self, label: str, case: Case, predicted: Mesh, figures: MeshMetrics) -> None:
         """Write one case's picture. Raises OSError where it cannot."""
-        folder = self.folder / _file_name(label)
-        folder.mkdir(parents=True, exist_ok=True)
+        path = self._path(label, case.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
         picture = error_map(label, case, predicted, figures)
-        path = folder / f"{_file_name(case.name)}.png"
         encoded = cv2.imencode(".png", picture[..., ::-1])[1]
         with written_whole(path) as partial:
             partial.write_bytes(encoded.tobytes())
-        self.drawn.setdefault(label, []).append((figures.chamfer, path))
 
-    def finish(self) -> None:
+    def finish(self, scores: Sequence[Score]) -> None:
         """Name what is kept by its rank, from `1 worst`, and remove the rest of what was drawn."""
         if self.keep is None:
             return
-        for drawn in self.drawn.values():
-            ordered = [path for _, path in sorted(drawn, reverse=True)]
+        for score in scores:
+            drawn = [(one.figures.chamfer, one.case) for one in score.outcomes if one.figures is not None]
+            ordered = [self._path(score.weights, case) for _, case in sorted(drawn, reverse=True)]
             chosen = chosen_ranks(len(ordered), self.keep)
             for rank, path in enumerate(ordered):
                 if rank in chosen:
                     path.replace(path.with_name(f"{chosen[rank]} {path.name}"))
                 else:
                     path.unlink()
+
+    def _path(self, label: str, case: str) -> Path:
+        return self.folder / _file_name(label) / f"{_file_name(case)}.png"
 
 
 def chosen_ranks(count: int, keep: int) -> dict[int, str]:

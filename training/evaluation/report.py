@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of an evaluation, and the same figures as a JSON file from which tables can be made anew.
+"""The figures of an evaluation as a JSON file, from which tables and pages can be made anew.
 
 The file is one object, its keys in alphabetical order everywhere:
 
     about        what was measured, the same for every row
+      command      that wrote the file
       noise        whether the pictures had the faults of cameras
       people       which people, in words
       resolution   nodes a side of the reconstructions
@@ -17,6 +18,7 @@ The file is one object, its keys in alphabetical order everywhere:
         failure      the engine's error code, or null
         figures      null after a failure, else the figures of metrics.MeshMetrics; one that is not defined
                      (the angle where nothing overlaps) is null
+        traits       by which tables group: person, pose, yaw, condition
         scale_error  null after a failure, else |log| of the metres given over the true ones
 """
 
@@ -26,16 +28,13 @@ import dataclasses
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..evaluate import Outcome, Score
 from ..whole import written_whole
-from .metrics import NEAR, SAMPLES, VOLUME_SAMPLES, MeshMetrics
+from .metrics import MeshMetrics
+from .outcomes import Outcome, Score
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,7 @@ class About:
     noise: bool
     resolution: int
     unusable: dict[str, str]
+    command: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         seen = ", ".join(f"{yaw:g}" for yaw in self.yaws)
@@ -89,58 +89,4 @@ def _outcome(values: dict[str, Any]) -> Outcome:
     if figures is not None:
         known: dict[str, Any] = {k: math.nan if v is None else v for k, v in figures.items()}
         figures = MeshMetrics(**known)
-    return Outcome(values["case"], figures, values["scale_error"], values["failure"])
-
-
-COLUMNS = {
-    "p2s": "P2S cm",
-    "completeness": "Completeness cm",
-    "chamfer": "Chamfer cm",
-    "f_score": "F-score %",
-    "normal": "Normal",
-    "degrees": "Normal angle deg",
-    "silhouette_iou": "Silhouette IoU",
-    "side_iou": "Side IoU",
-    "volume_iou": "Volume IoU",
-    "components": "Components",
-    "z_offset": "z offset cm (mean of sizes)",
-    "z_p2s": "P2S z cm",
-    "z_completeness": "Completeness z cm",
-    "z_chamfer": "Chamfer z cm",
-    "z_f_score": "F-score z %",
-}
-
-
-def table(scores: Sequence[Score]) -> str:
-    """The scores as a Markdown table, means over the reconstructions of each row, under what they mean."""
-    names = [field.name for field in dataclasses.fields(MeshMetrics)]
-    heads = ["Weights", "Reconstructed", "Failed", *(COLUMNS[name] for name in names), "Scale error %"]
-    rows = []
-    for score in scores:
-        count = len(score.figures)
-        why = ", ".join(f"{code} {times}" for code, times in sorted(score.failures.items()))
-        row = [score.weights, str(count), why or "0"]
-        for name in names:
-            values = np.array([getattr(figures, name) for figures in score.figures], float)
-            values = np.abs(values) if name == "z_offset" else values
-            row.append(_mean(values))
-        row.append(_mean(100 * np.expm1(score.scale_errors)))
-        rows.append(row)
-    lines = ["| " + " | ".join(row) + " |" for row in (heads, ["---"] * len(heads), *rows)]
-    return "\n".join([
-        f"P2S: from {SAMPLES:,} area-weighted samples of the prediction to the true surface. Completeness:",
-        f"from {SAMPLES:,} of the truth to the predicted surface. Chamfer: the mean of the two. F-score at",
-        f"{100 * NEAR:g} cm.",
-        "Normal: squared L2, mean over all pixels of 512 x 512 at yaw 0, 90, 180, 270; the angle where both",
-        "are. Silhouette at yaw 0, side at yaw 90, yaw 0 being the photograph's view. Volume: "
-        f"{VOLUME_SAMPLES:,} samples.",
-        "Depth: area-weighted medians aligned; columns with z: by the mean signed depth offset instead.",
-        "Metres: the truth's. Scale error: of the metres the engine gives when told the true stature.",
-        "Means over the reconstructed pictures alone: compare rows with the same failures.",
-        "",
-        *lines,
-    ])  # fmt: skip
-
-
-def _mean(values: NDArray[Any]) -> str:
-    return f"{np.nanmean(values):.4g}" if np.isfinite(values).any() else "-"
+    return Outcome(values["case"], figures, values["scale_error"], values["failure"], values["traits"])

@@ -24,8 +24,9 @@ GRID = 64
 @torch.no_grad()
 def snapshot(network: PIFuHD, stage: str, batch: Batch) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 RGB, a row a view: the picture; predicted and true front and back normals as colours,
-    or for stages of occupancy the predicted and true slice through the middle of the person from the side
-    (the viewer to the right) and the predicted one from the front.
+    and the back's colour where the network tells it, or for stages of occupancy the predicted and true slice
+    through the middle of the person from the side (the viewer to the right) and the predicted one from the
+    front.
 
     The true slice is filled from the front surface to the back one: it does not know of gaps between.
     """
@@ -38,6 +39,9 @@ def snapshot(network: PIFuHD, stage: str, batch: Batch) -> NDArray[np.uint8]:
         for predicted, true in ((maps.front, batch.front), (maps.back, batch.back)):
             for row, own, wanted in zip(rows, predicted, true):
                 row += [(own + 1) / 2, (wanted + 1) / 2]
+        if maps.back_colour is not None:
+            for row, own, wanted in zip(rows, maps.back_colour * maps.mask, batch.back_colour):
+                row += [own, wanted]
     else:
         coarse = network.coarse_features(image, maps)[-1].float()
         fine = network.fine_features(batch.image[:count], maps)[-1].float() if stage != "coarse" else None

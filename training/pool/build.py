@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fill a pool: people made by CPU workers, with a few rendered views each where no GPU renders them live."""
+"""Fill a pool: people made by CPU workers, with a few rendered views each where no GPU renders them live.
+
+Views of an older pool get the back's colour, which they lack, and stay as they are otherwise.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,8 @@ from ..crew import crew
 from ..humans import Person, make_person
 from ..scans import UnusableScan
 from .listing import person_file, view_file
-from .people import read_person, write_arrays, write_person
-from .pictures import PoolFormat, make_views
+from .people import damaged, read_person, write_arrays, write_person
+from .pictures import PoolFormat, add_back_colour, lacks_back_colour, make_views, read_views
 
 
 def build_person(
@@ -36,11 +39,28 @@ def build_person(
         if "scan" in person.description:
             path.with_suffix(".json").write_text(json.dumps(person.description, indent=1), encoding="utf-8")
         write_person(path, person)
-    if form.views and not views.exists():
-        views.parent.mkdir(exist_ok=True)
-        # of the mesh as it was stored, so that views made later are the same
-        write_arrays(views, make_views(read_person(path), np.random.default_rng([seed, 1]), form))
+    if form.views:
+        _make_views(path, views, np.random.default_rng([seed, 1]), form)
     return path
+
+
+def _make_views(path: Path, views: Path, rng: np.random.Generator, form: PoolFormat) -> None:
+    """Of the mesh as it was stored, so that views made later are the same, with what they lack."""
+    if not views.exists():
+        views.parent.mkdir(exist_ok=True)
+        write_arrays(views, make_views(read_person(path), rng, form))
+    elif lacks_back_colour(views):
+        kept = read_views(views)
+        try:
+            add_back_colour(kept, read_person(path), rng)
+        except ValueError as error:
+            raise damaged(views, error) from error
+        write_arrays(views, kept)
+
+
+def _is_whole(folder: Path, seed: int, form: PoolFormat) -> bool:
+    path, views = person_file(folder, seed), view_file(folder, seed)
+    return path.exists() and (not form.views or (views.exists() and not lacks_back_colour(views)))
 
 
 def build_pool(
@@ -58,11 +78,7 @@ def build_pool(
     full: what is made stays here too.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = [
-        seed
-        for seed in seeds
-        if not (person_file(folder, seed).exists() and (not form.views or view_file(folder, seed).exists()))
-    ]
+    wanted = [seed for seed in seeds if not _is_whole(folder, seed, form)]
     start, done = time.monotonic(), 0
     print(f"people to make: {len(wanted)} with {workers} workers, {asdict(form)}", flush=True)
     with crew(workers) as pool:

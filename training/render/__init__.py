@@ -1,5 +1,6 @@
 """Pictures of people, with the normals and silhouettes that the networks learn from."""
 
+from .backs import back_colours
 from .camera import Camera, camera_vertices, place, random_camera, random_cameras
 from .light import Light, random_light
 from .rasterise import rasterise
@@ -9,6 +10,7 @@ __all__ = [
     "Camera",
     "Light",
     "View",
+    "back_colours",
     "camera_vertices",
     "place",
     "random_camera",

@@ -174,7 +174,22 @@ def shade(
     shine = sheen ** (2 ** (3 + 5 * gloss))[..., None] * lit[..., None] * (cosine > 0)
     rim = (1 - normals[..., 2:].clamp(0, 1)) ** 5 * 0.25
     specular = (gloss * (0.02 + 0.3 * gloss))[..., None] * (shine * colour + rim * open_sky)
-    linear = (albedo * received + specular) * gain
+    return rolled_off((albedo * received + specular) * gain)
+
+
+def rolled_off(linear: Tensor) -> Tensor:
+    """Linear values >= 0 of any shape as a camera's curve keeps the bright ones below 1."""
     shoulder = 0.75
     rolled = shoulder + (1 - shoulder) * (1 - torch.exp((shoulder - linear) / (1 - shoulder)))
     return torch.where(linear > shoulder, rolled, linear)
+
+
+def from_srgb(colour: Tensor) -> Tensor:
+    """sRGB in [0, 1], of any shape, as linear light."""
+    return torch.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+
+
+def to_srgb(linear: Tensor) -> Tensor:
+    """The inverse of `from_srgb`."""
+    curved = 1.055 * linear.clamp(min=1e-8) ** (1 / 2.4) - 0.055
+    return torch.where(linear <= 0.0031308, linear * 12.92, curved)

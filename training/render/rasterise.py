@@ -140,3 +140,13 @@ def barycentric(pixels: Tensor, faces: Tensor, winner: Tensor) -> tuple[Tensor, 
     third = cross(b - a, centre - a) / area
     weights = torch.stack([1 - second - third, second, third], dim=1).clamp(0, 1)
     return index, corners, weights / weights.sum(1, keepdim=True)
+
+
+def resolved(pixels: Tensor, faces: Tensor, winner: Tensor, values: Tensor) -> Tensor:
+    """Interpolates per-vertex values (V, C) over face-id pictures (B, R, R): (B, R, R, C), zero where none is
+    hit."""
+    index, corners, weights = barycentric(pixels, faces, winner)
+    picture = values.new_zeros(winner.numel(), values.shape[1])
+    first, second, third = (values[corners[:, k]] * weights[:, k, None] for k in range(3))
+    picture[index] = first + second + third
+    return picture.reshape(*winner.shape, -1)

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from .camera import Camera, place
-from .light import Light, shade, stack_lights
+from .light import Light, from_srgb, shade, stack_lights, to_srgb
 from .occlusion import ambient_occlusion, shadow
-from .rasterise import barycentric, rasterise_views, to_pixels
+from .rasterise import rasterise_views, resolved, to_pixels
 
 if TYPE_CHECKING:
     from training.humans.person import Person
@@ -49,15 +49,6 @@ def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
     return functional.normalize(total, dim=1, eps=1e-20)
 
 
-def _linear(colour: Tensor) -> Tensor:
-    return torch.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
-
-
-def _encoded(linear: Tensor) -> Tensor:
-    curved = 1.055 * linear.clamp(min=1e-8) ** (1 / 2.4) - 0.055
-    return torch.where(linear <= 0.0031308, linear * 12.92, curved)
-
-
 def _pooled(pictures: Tensor, factor: int) -> Tensor:
     """(B, R, R, C) -> (B, R / factor, R / factor, C), the mean."""
     return functional.avg_pool2d(pictures.permute(0, 3, 1, 2), factor).permute(0, 2, 3, 1)
@@ -67,15 +58,6 @@ def _nearest(depth: Tensor, hit: Tensor, factor: int) -> Tensor:
     """(B, R, R) -> (B, R / factor, R / factor), the largest sample that is hit: a mean over an edge would
     hang in the air."""
     return functional.max_pool2d(torch.where(hit, depth, -1e3)[:, None], factor)[:, 0]
-
-
-def _resolved(pixels: Tensor, faces: Tensor, winner: Tensor, values: Tensor) -> Tensor:
-    """Interpolates per-vertex values (V, C) over face-id pictures: (B, R, R, C), zero where none is hit."""
-    index, corners, weights = barycentric(pixels, faces, winner)
-    picture = values.new_zeros(winner.numel(), values.shape[1])
-    first, second, third = (values[corners[:, k]] * weights[:, k, None] for k in range(3))
-    picture[index] = first + second + third
-    return picture.reshape(*winner.shape, -1)
 
 
 @torch.no_grad()
@@ -103,11 +85,11 @@ def render_batch(
     pixels = to_pixels(vertices, fine)
     front_face, back_face = rasterise_views(pixels, faces, packed.face_view, count, fine, fine)
 
-    albedo = _linear(torch.cat([person.albedo for person in people]))
+    albedo = from_srgb(torch.cat([person.albedo for person in people]))
     gloss = torch.cat([person.gloss for person in people])
     shape = torch.cat([normals, vertices[:, 2:]], dim=1)
-    front_fine = _resolved(pixels, faces, front_face, torch.cat([shape, albedo, gloss[:, None]], dim=1))
-    back_fine = _resolved(pixels, faces, back_face, shape)
+    front_fine = resolved(pixels, faces, front_face, torch.cat([shape, albedo, gloss[:, None]], dim=1))
+    back_fine = resolved(pixels, faces, back_face, shape)
     hit = front_face >= 0
     mask = _pooled(hit[..., None].to(vertices.dtype), supersample)
     covered, solid = mask[..., 0] > 0, mask >= 0.5
@@ -135,7 +117,7 @@ def render_batch(
         return pictures.permute(0, 3, 1, 2).contiguous()
 
     return View(
-        colour=channels_first(_encoded(linear).clamp(0, 1) * covered[..., None]),
+        colour=channels_first(to_srgb(linear).clamp(0, 1) * covered[..., None]),
         mask=channels_first(mask),
         front=channels_first(front * solid),
         back=channels_first(back * solid),

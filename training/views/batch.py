@@ -25,11 +25,14 @@ class Batch:
     0 outside the mask; span (B,) float32 > 0, what the picture's side measures in the person's statures;
     points (B, N, 3) float32 camera space in the cube [-1, 1]^3, with labels (B, N) float32, 1 inside; of one
     level; back_known (B,) float32 1, or 0 where nothing but front and mask is known (training.pictures) and
-    back, depth and span are zero, points and labels empty; index (B,) int64, the view's place in the endless
-    sequence of its source: whatever else is drawn at random for a view depends on it alone, so that resumed
-    and shared runs see the same; person (B,) int64, the seed of who is shown.
+    back, depth and span are zero, points and labels empty; back_colour (B, 3, s, s) float32 sRGB in [0, 1],
+    the back surface in even light as the picture's camera would show it, 0 outside the mask, and colour_known
+    (B,) float32 1, or 0 where it is not known and zero throughout; index (B,) int64, the view's place in
+    the endless sequence of its source: whatever else is drawn at random for a view depends on it alone, so
+    that resumed and shared runs see the same; person (B,) int64, the seed of who is shown.
 
-    Where nobody is shown, front, back, mask, depth and labels are zero; span and person say who is not there.
+    Where nobody is shown, front, back, mask, depth, back_colour and labels are zero; span and person say who
+    is not there.
     """
 
     image: Tensor
@@ -41,6 +44,8 @@ class Batch:
     points: Tensor
     labels: Tensor
     back_known: Tensor
+    back_colour: Tensor
+    colour_known: Tensor
     index: Tensor
     person: Tensor
 
@@ -87,11 +92,13 @@ def view_numbers(step: int, count: int, rank: int, world: int) -> list[int]:
 def batch_picture(batch: Batch, columns: int = 4) -> NDArray[np.uint8]:
     """The views of a batch side by side, `columns` a row: (H, W, 3) uint8 sRGB, RGB order.
 
-    Each tile is a row of image, front, back (grey where there is nobody) and mask, all at the maps' size.
+    Each tile is a row of image, front, back (grey where there is nobody), mask and the back's colour, all at
+    the maps' size.
     """
     side = batch.mask.shape[-1]
     image = functional.interpolate(batch.image, size=(side, side), mode="area")
-    parts = [image, batch.front, batch.back, batch.mask.expand(-1, 3, -1, -1) * 2 - 1]
+    mask, behind = batch.mask.expand(-1, 3, -1, -1) * 2 - 1, batch.back_colour * 2 - 1
+    parts = [image, batch.front, batch.back, mask, behind]
     tiles = torch.cat(parts, 3).add(1).mul(127.5).round().clamp(0, 255)
     pictures = tiles.permute(0, 2, 3, 1).to("cpu", torch.uint8).numpy()
     rows = math.ceil(len(pictures) / columns)

@@ -18,7 +18,7 @@ SHOWN = 4
 for 96, to photograph them 2,400, and each has to be launched."""
 WINDOW = 512
 """Rendered people that a view is of one of: those that come again soon would otherwise fill a batch."""
-HALF = ("colour", "mask", "front", "back", "depth", "solid")
+HALF = ("colour", "mask", "front", "back", "depth", "solid", "back_colour")
 """Kept as float16, which is finer than the bytes of a photograph."""
 
 

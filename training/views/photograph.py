@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
-from ..camera_noise import photographed
+from ..camera_noise import developed, photographed
 from ..sampling import first_of
 from ..subjects import Subjects
 from . import scene, subject
@@ -46,7 +46,8 @@ def photograph(
         at = torch.tensor([i for i, _ in shading], device=device)
         dark = shaded(picture[at], subjects.mask[at], [shadow for _, shadow in shading])
         picture = picture.index_copy(0, at, dark)
-    colour = subject.recoloured(subjects.colour, [plan.recolour for plan in plans])
+    recolours = [plan.recolour for plan in plans]
+    colour = subject.recoloured(subjects.colour, recolours)
     mask = subjects.mask * there
     picture = over(torch.cat([colour * mask, mask], 1), picture)
     picture = subject.edged(scene.with_held(picture, subjects, plans, props), frame)
@@ -58,6 +59,9 @@ def photograph(
     labels = subjects.labels.gather(1, chosen).float() * there[:, :, 0, 0]
     flip = torch.tensor([plan.flip for plan in plans], device=device)
     sideways = torch.where(flip[:, None, None], points.new_tensor(subject.SIDEWAYS), 1.0)
+    back_colour = subject.recoloured(subjects.back_colour, recolours)
+    # exposed and balanced as the picture is, which is all that can be told of the light
+    back_colour = developed(back_colour, [plan.faults.develop for plan in plans]) * solid
     picture = photographed(subject.flipped(picture, flip), [plan.faults for plan in plans])
     return Batch(
         image=picture * 2 - 1,
@@ -69,6 +73,8 @@ def photograph(
         points=points * sideways,
         labels=labels,
         back_known=torch.ones(len(plans), device=device),
+        back_colour=subject.flipped(back_colour, flip),
+        colour_known=subjects.colour_known,
         index=torch.tensor(list(numbers)),
         person=subjects.person,
     )

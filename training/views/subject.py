@@ -38,7 +38,8 @@ def shrunk(subjects: Subjects, plans: Sequence[Plan]) -> Subjects:
     ]
     views = [(i, small) for i, small in enumerate(smalls) if small is not None]
     colour = subjects.colour * subjects.mask
-    pictures = {name: getattr(subjects, name) for name in ("mask", "front", "back", "depth", "solid")}
+    named = ("mask", "front", "back", "depth", "solid", "back_colour")
+    pictures = {name: getattr(subjects, name) for name in named}
     changed = {name: values.clone() for name, values in {"colour": colour, **pictures}.items()}
     for i, small in views:
         for values in changed.values():
@@ -46,7 +47,9 @@ def shrunk(subjects: Subjects, plans: Sequence[Plan]) -> Subjects:
     table = torch.tensor([_moved(small) for small in smalls], device=colour.device)
     scale, middle = table[:, 0], table[:, 1:]
     mask, solid = changed["mask"], (changed["solid"] >= 0.5).float()
-    depth = changed["depth"] / changed["solid"].clamp(min=0.5) * solid
+    depth, back_colour = (
+        changed[name] / changed["solid"].clamp(min=0.5) * solid for name in ("depth", "back_colour")
+    )
     three = torch.cat([middle, torch.zeros_like(scale)[:, None]], 1)[:, None]
     # those that stay as they are keep the colours beneath the edges of their silhouettes
     same = (scale == 1)[:, None, None, None]
@@ -58,6 +61,7 @@ def shrunk(subjects: Subjects, plans: Sequence[Plan]) -> Subjects:
         back=functional.normalize(changed["back"], dim=1) * solid,
         depth=depth * scale[:, None, None, None],
         solid=solid,
+        back_colour=back_colour,
         points=subjects.points * scale[:, None, None] + three,
         span=subjects.span / scale,
         metre=subjects.metre * scale,

@@ -8,6 +8,7 @@ import os
 import shutil
 import struct
 import sys
+import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -18,7 +19,36 @@ import bpy
 import pytest
 
 PACKAGE = "bl_ext.user_default.pifuhd_blender"
-ROOMS = ("api", "commands", "engine_setup", "images", "jobs", "materials", "meshes", "operators", "panels")
+ROOMS = (
+    "api",
+    "box_geometry",
+    "box_overlay",
+    "commands",
+    "devices",
+    "engine_setup",
+    "environment",
+    "estimate",
+    "finish",
+    "image_operators",
+    "images",
+    "installation",
+    "job",
+    "jobs",
+    "materials",
+    "meshes",
+    "operators",
+    "orientation",
+    "panels",
+    "people",
+    "placement",
+    "preview",
+    "projection",
+    "request",
+    "results",
+    "setup_operators",
+    "weights",
+    "weights_download",
+)
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +69,10 @@ def empty_scene(ext: SimpleNamespace) -> Iterator[bpy.types.Scene]:
         ext.jobs.current().abandon()
         ext.jobs._tick()
     ext.jobs.stop_engine()
+    ext.people.forget()
+    ext.estimate.forget()
     ext.jobs.set_notice(None)
-    for tick in (ext.jobs._tick, ext.engine_setup._tick):
+    for tick in (ext.jobs._tick, ext.engine_setup._tick, ext.weights_download._tick):
         if bpy.app.timers.is_registered(tick):
             bpy.app.timers.unregister(tick)
 
@@ -121,6 +153,26 @@ def photo(tmp_path: Path) -> Path:
     path = tmp_path / "ada.png"
     path.write_bytes(png(2, 2, TINY))
     return path
+
+
+def choose(path: Path) -> None:
+    """Open a picture and choose it on the panel."""
+    bpy.context.scene.pifuhd.image = bpy.data.images.load(str(path))
+
+
+def jpeg_turned() -> bytes:
+    """A JPEG of 40 x 20 pixels whose orientation says that it was taken upright (6)."""
+    scene = bpy.context.scene
+    image = bpy.data.images.new("phone", 40, 20)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "phone.jpg"
+        scene.render.image_settings.file_format = 'JPEG'
+        image.save_render(str(path), scene=scene)
+        data = path.read_bytes()
+    bpy.data.images.remove(image)
+    entry = struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0)
+    block = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 1) + entry + bytes(4)
+    return data[:2] + b"\xff\xe1" + struct.pack(">H", 2 + len(block)) + block + data[2:]
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 90.0) -> None:

@@ -62,11 +62,11 @@ def test_progress_rises_through_the_stages(ext, fake):
 
 def test_fractions_cover_the_whole_bar(ext):
     stages = ext.errors.STAGES
-    assert set(ext.jobs.LABELS) == set(ext.jobs.SHARES) == set(stages)
-    assert ext.jobs.fraction(stages[0], 0, 10) == 0.0
-    assert ext.jobs.fraction(stages[-1], 10, 10) == pytest.approx(1.0)
-    assert ext.jobs.fraction("photo", 0, 0) == pytest.approx(ext.jobs.fraction("weights", 5, 5))
-    assert ext.jobs.fraction("surface", 5, 10) == pytest.approx(0.40 + 0.45 / 2)
+    assert set(ext.job.LABELS) == set(ext.job.SHARES) == set(stages)
+    assert ext.job.fraction(stages[0], 0, 10) == 0.0
+    assert ext.job.fraction(stages[-1], 10, 10) == pytest.approx(1.0)
+    assert ext.job.fraction("photo", 0, 0) == pytest.approx(ext.job.fraction("weights", 5, 5))
+    assert ext.job.fraction("surface", 5, 10) == pytest.approx(0.40 + 0.45 / 2)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_a_defect_of_ours_goes_to_the_log_and_not_to_the_console(ext, fake, monk
     def broken(*_):
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr(ext.meshes, "add_to_scene", broken)
+    monkeypatch.setattr(ext.results, "place", broken)
     start(ext)
     finish(ext)
     assert ext.jobs.notice().code == "internal"
@@ -240,3 +240,44 @@ def test_another_interpreter_gets_another_engine(ext, fake, tmp_path, monkeypatc
     assert not first.alive
     finish(ext)
     assert ext.jobs._engine is not first
+
+
+def test_a_preview_is_drawn_while_the_job_runs_and_is_no_object(ext, fake):
+    fake.mode = "slow"
+    job = start(ext)
+    wait_for(lambda: ext.jobs._tick() and ext.preview.shown())
+    assert len(bpy.data.objects) == len(bpy.data.meshes) == 0
+    positions, colours, triangles = ext.preview._mesh
+    assert positions.shape == (24, 3)
+    assert positions[:, 2].max() == pytest.approx(1.75)
+    assert triangles.shape == (12, 3)
+    front, back = colours[positions[:, 1] < 0], colours[positions[:, 1] > 0]
+    assert front[:, :3].max() > back[:, :3].max()  # the light comes from the viewer
+    job.cancel()
+    finish(ext)
+    assert not ext.preview.shown()
+
+
+@linux
+def test_the_preview_goes_when_the_engine_dies(ext, fake):
+    fake.mode = "slow"
+    start(ext)
+    wait_for(lambda: ext.jobs._tick() and ext.preview.shown())
+    for process in fake.processes():
+        os.kill(process, signal.SIGKILL)
+    finish(ext)
+    assert not ext.preview.shown()
+    assert len(bpy.data.objects) == 0
+
+
+def test_where_the_place_depends_on_the_camera_there_is_no_preview(ext, fake):
+    fake.mode = "slow"
+    settings, layer = {"height": 1.75, "resolution": 64}, bpy.context.view_layer
+    middle = ext.finish.Finish(floor=False)
+    ext.jobs.start("ada", b"a photo", settings, bpy.context.scene, layer, middle)
+    job = ext.jobs.current()
+    wait_for(lambda: ext.jobs._tick() and job.preview is not None)
+    ext.jobs._tick()
+    assert not ext.preview.shown()
+    job.cancel()
+    finish(ext)

@@ -20,7 +20,7 @@ def result(**changes):
 
 def add(ext, name="ada", **changes):
     context = bpy.context
-    return ext.meshes.add_to_scene(
+    return ext.results.place(
         name, result(**changes), {"height": 1.8}, context.scene, context.view_layer
     )
 
@@ -89,9 +89,9 @@ def test_settings_and_info_are_kept_as_json(ext):
     person = add(ext)
     assert json.loads(person["pifuhd_settings"]) == {"height": 1.8}
     assert json.loads(person["pifuhd_info"]) == {"preset": "compact"}
-    assert ext.meshes.is_reconstruction(person)
-    assert not ext.meshes.is_reconstruction(bpy.data.objects.new("x", None))
-    assert not ext.meshes.is_reconstruction(None)
+    assert ext.results.is_reconstruction(person)
+    assert not ext.results.is_reconstruction(bpy.data.objects.new("x", None))
+    assert not ext.results.is_reconstruction(None)
 
 
 def test_metres_stay_metres_in_a_scene_with_another_unit(ext):

@@ -5,23 +5,20 @@ import json
 
 import bpy
 import pytest
-from conftest import TINY, png
-
-
-def choose(photo):
-    bpy.context.scene.pifuhd.image = bpy.data.images.load(str(photo))
+from conftest import TINY, choose, png
 
 
 @pytest.mark.parametrize("how", ["EXEC_DEFAULT", "INVOKE_DEFAULT"])
 def test_reconstruct_blocks_in_background(ext, fake, photo, how):
     choose(photo)
     settings = bpy.context.scene.pifuhd
-    settings.height, settings.resolution = 1.5, 96
+    settings.height, settings.resolution = 1.5, 160
     assert bpy.ops.pifuhd.reconstruct(how) == {'FINISHED'}
     person = bpy.context.object
     assert person.name == "ada"
     assert round(person.dimensions.z, 4) == 1.5
-    assert json.loads(person["pifuhd_settings"]) == {"height": 1.5, "resolution": 96}
+    asked = json.loads(person["pifuhd_settings"])
+    assert {name: asked[name] for name in ("height", "resolution")} == {"height": 1.5, "resolution": 160}
     assert ext.jobs.current() is None
 
 
@@ -29,6 +26,13 @@ def test_without_an_image_it_says_what_to_do(ext, fake):
     with pytest.raises(
         RuntimeError, match=r"No image is chosen\. Open a photo of one person in the PIFuHD tab\."
     ):
+        bpy.ops.pifuhd.reconstruct()
+
+
+def test_an_image_that_went_away_is_said_and_stays_on_the_panel(ext, fake, photo):
+    choose(photo)
+    photo.unlink()
+    with pytest.raises(RuntimeError, match=r"The file of ada\.png cannot be read"):
         bpy.ops.pifuhd.reconstruct()
     assert ext.jobs.notice().code == "bad_image"
 
@@ -48,7 +52,7 @@ def test_without_an_engine_the_button_is_off_and_tells_why(ext, monkeypatch, pho
     ext.engine_setup.refresh()
     choose(photo)
     assert not bpy.ops.pifuhd.reconstruct.poll()
-    with pytest.raises(RuntimeError, match=r"The engine is not set up\. Open the extension's preferences"):
+    with pytest.raises(RuntimeError, match=r"The engine is not set up\. Press Set Up Engine in the PIFuHD"):
         bpy.ops.pifuhd.reconstruct()
 
 

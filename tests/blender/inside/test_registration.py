@@ -36,6 +36,8 @@ def test_disabling_twice_leaves_no_trace_and_enabling_brings_all_back(ext):
         addon_utils.disable(ext.package)
         assert traces(ext.package) == []
         assert not bpy.app.timers.is_registered(ext.jobs._tick)
+        assert (ext.box_overlay._handler, ext.box_overlay._keymaps) == (None, [])
+        assert not ext.preview.shown()
         addon_utils.enable(ext.package)
         assert traces(ext.package) == before
 

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Text in panels."""
+
+import textwrap
+
+import bpy
+
+LETTER_WIDTH = 7.0  # pixels of an average letter of Blender's interface font at scale 1
+
+
+def draw_text(context: bpy.types.Context, layout: bpy.types.UILayout, text: str, icon: str = 'NONE') -> None:
+    """Text over several lines; Blender's labels do not wrap. icon: before the first line."""
+    letters = int(context.region.width / (LETTER_WIDTH * context.preferences.system.ui_scale)) - 8
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    following = 'NONE' if icon == 'NONE' else 'BLANK1'
+    for number, line in enumerate(textwrap.wrap(text, max(letters, 16))):
+        column.label(text=line, icon=icon if number == 0 else following)

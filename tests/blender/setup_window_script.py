@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs inside a windowed Blender, driven by its timers, and sets the engine up: see test_setup_window.py.
+
+    blender --python setup_window_script.py -- FOLDER
+
+Copies the screen to FOLDER/<name>.xwd at each step of interest and writes what it saw to FOLDER/seen.json.
+"""
+
+import importlib
+import json
+import os
+import shutil
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import bpy
+
+FOLDER = Path(sys.argv[sys.argv.index("--") + 1])
+PACKAGE = "bl_ext.user_default.pifuhd_blender"
+engine_setup = importlib.import_module(f"{PACKAGE}.engine_setup")
+seen = {}
+
+
+def window():
+    return bpy.context.window_manager.windows[0]
+
+
+def view():
+    return next(area for area in window().screen.areas if area.type == 'VIEW_3D')
+
+
+def region(kind):
+    return next(region for region in view().regions if region.type == kind)
+
+
+def press(operator, how='INVOKE_DEFAULT'):
+    with bpy.context.temp_override(window=window(), area=view(), region=region('WINDOW')):
+        return sorted(operator(how))
+
+
+def shot(name):
+    shutil.copyfile(os.environ["FRAMEBUFFER"], FOLDER / f"{name}.xwd")
+
+
+def until(condition, seconds=90.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("it did not happen in time")
+        yield 0.05
+
+
+def user():
+    view().spaces.active.show_region_ui = True
+    yield 1.0
+    region('UI').active_panel_category = "PIFuHD"
+    engine_setup.redraw()
+    yield 1.5
+    shot("offline")
+    seen["sidebar"] = [region('UI').x, region('UI').y, region('UI').width, region('UI').height]
+
+    bpy.context.preferences.system.use_online_access = True
+    engine_setup.redraw()
+    yield 1.0
+    shot("before")
+    began = time.monotonic()
+    seen["started"] = press(bpy.ops.pifuhd.set_up_engine)
+    seen["seconds to start"] = time.monotonic() - began
+    task = engine_setup.current()
+    yield from until(lambda: task.done_mb > 1.0)
+    task.total_mb = 5.0  # the tiny wheels', so that the bar shows
+    yield 0.6
+    seen["half"] = [task.label, task.done_mb]
+    shot("half")
+    yield from until(lambda: engine_setup.current() is None)
+    seen["after"] = engine_setup.status().text
+    yield 1.0
+    shot("after")
+
+    seen["licence"] = press(bpy.ops.pifuhd.download_weights)
+    yield 1.0
+    shot("licence")
+    # Nothing may go on under an open dialog: the next step is the last.
+
+
+bpy.context.preferences.view.show_splash = False
+script = user()
+
+
+def step():
+    try:
+        return next(script)
+    except StopIteration:
+        pass
+    except BaseException:
+        seen["failed"] = traceback.format_exc()
+        shot("script failed")
+    (FOLDER / "seen.json").write_text(json.dumps(seen, indent=1), encoding="utf-8")
+    bpy.context.preferences.use_preferences_save = False
+    bpy.ops.wm.quit_blender()
+    return None
+
+
+bpy.app.timers.register(step, first_interval=1.0, persistent=True)

@@ -68,8 +68,8 @@ def serve(package_folder, private, tmp_path):
     """Starts an engine that behaves as named."""
     made = []
 
-    def start(behaviour="good", **options):
-        made.append(ServedEngine(package_folder, private, tmp_path / "log", behaviour, **options))
+    def start(behaviour="good", idle=600):
+        made.append(ServedEngine(package_folder, private, tmp_path / "log", behaviour, idle))
         return made[-1]
 
     yield start

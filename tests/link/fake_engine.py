@@ -114,7 +114,7 @@ class FakeWork:
             result.info["crop"] = float("nan")
         if self.behaviour == "wild faces":
             result.faces = FACES + 1
-        if self.behaviour == "hasty":
+        if self.behaviour == "hasty":  # larger than what a socket takes unread
             result.normals_front = np.zeros((4096, 4096, 3), np.uint8)
         if self.behaviour == "normals":
             result.normals_front = np.zeros((8, 8, 3), np.uint8)

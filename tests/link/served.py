@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from engine import protocol
-from engine.client import EngineClient, Result, connect
-from engine.errors import ProgressCallback
-from engine.protocol import KEY_VARIABLE, Message
+from engine.client import EngineClient, connect
+from engine.protocol import KEY_VARIABLE
 from tests.link.processes import PATIENCE, wait_until
 
 KEY = bytes(range(32))
@@ -26,7 +25,7 @@ class ServedEngine:
     """A running engine whose log is a file: a pipe that nobody reads would fill and stall it."""
 
     def __init__(
-        self, package_folder: Path, folder: Path, log: Path, behaviour: str = "good", idle: float = 600.0
+        self, package_folder: Path, folder: Path, log: Path, behaviour: str = "good", idle: int = 600
     ) -> None:
         self.address = str(folder / "socket")
         self._log = log
@@ -94,25 +93,19 @@ def served_engine(package_folder: Path, behaviour: str = "good") -> Iterator[Ser
             engine.stop()
 
 
-def run(
-    client: EngineClient,
-    on_progress: ProgressCallback = lambda *progress: None,
-    cancelled: Callable[[], bool] = lambda: False,
-    **settings: object,
-) -> Result:
-    """Run a job of the fake engine."""
+def run(client, on_progress=lambda *progress: None, cancelled=lambda: False, **settings):
     return client.reconstruct(b"photo", settings, on_progress, cancelled)
 
 
-def request(**settings: object) -> Message:
-    """What asks for a job on a bare connection."""
+def request(**settings):
+    """The message that asks for a job."""
     fields = {"settings": settings, "preview": False}
-    return Message("reconstruct", fields, {"encoded": np.zeros(9, np.uint8)})
+    return protocol.Message("reconstruct", fields, {"encoded": np.zeros(9, np.uint8)})
 
 
 def job(client: EngineClient, **settings: object) -> int:
     """Run a job of the fake engine, which must bring its mesh; return how many jobs it has had."""
-    result = run(client, **settings)
+    result = client.reconstruct(b"photo", settings, lambda *progress: None, lambda: False)
     assert result.vertices.shape == (4, 3)
     return int(result.info["jobs"])
 

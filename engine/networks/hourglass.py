@@ -70,7 +70,8 @@ class Hourglass(nn.Module):
         lower = self._level(level - 1, lower) if level > 1 else self.get_submodule("b2_plus_1")(lower)
         lower = self.get_submodule(f"b3_{level}")(lower)
         risen = functional.interpolate(lower, scale_factor=2, mode="bicubic", align_corners=True)
-        return _added(upper, risen)
+        # autocast resizes in float32: without the cast all that follows would be carried on at that width
+        return _added(upper, risen.to(upper.dtype))
 
 
 class HourglassEncoder(nn.Module):

@@ -21,7 +21,7 @@ from ..process import START_SECONDS
 from ..protocol import Disconnected, Message
 from .failures import as_engine_error
 from .peer import Peer
-from .resident import resident_bytes
+from .resident import resident_bytes, trim
 from .tasks import Task, TaskQueue
 
 LINGER_SECONDS: Final = 2.0
@@ -231,6 +231,7 @@ class Server:
                 return protocol.hello(details=True, about=self._work.about())
             if request.type == "unload":
                 self._work.unload()
+                trim()  # before the answer, which tells what is left
                 return self._state(running=False)
             return self._reconstruct(task, request)
         except Cancelled:

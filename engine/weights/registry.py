@@ -68,7 +68,7 @@ REGISTRY: Final[dict[str, Entry]] = {
             licence="CC0-1.0",
             address=None,
             about_mb=21,
-            sha256="c13acc9fd63c0c252e9340e0dc6c4cc2dc521d46ad7943c186a51f8c73c945f0",
+            sha256="8ed85a2ce68f36084b8fb1b75bc01d67cf104c21bc5bb44f949328029531faea",
         ),
         Entry(
             name="pifuhd",

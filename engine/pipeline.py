@@ -285,7 +285,7 @@ def _mesh(field: Field, person: NDArray[np.bool_], settings: Settings, ask: Ask)
     ask()
     fewer_vertices, fewer_faces = vertices, faces
     if settings.faces:
-        fewer_vertices, fewer_faces = decimate(vertices, faces, settings.faces)
+        fewer_vertices, fewer_faces = decimate(vertices, faces, settings.faces, ask)
         steps["reduced"] = len(fewer_faces)
     return _Mesh(fewer_vertices, fewer_faces, vertices, faces, steps)
 

@@ -72,7 +72,7 @@ FIELDS: Final[dict[str, dict[str, type]]] = {
     "status": {},
     # Client to engine: free weights and GPU memory once the jobs before it are done. Answered with `state`.
     "unload": {},
-    # Engine to client. `device` that "auto" means, "" until PyTorch is loaded; `resident` main memory of the
+    # Engine to client. `device` that was used last, "" until PyTorch is loaded; `resident` main memory of the
     # process and `device_memory` that it holds of the GPU, bytes; `weights` that are loaded: a list of
     # {preset, sha256, device}; whether a job runs, how many requests wait, how many clients are connected.
     "state": {

@@ -7,7 +7,8 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 from skimage.measure import marching_cubes
 
-from engine.errors import EngineError
+from engine.errors import Cancelled, EngineError
+from engine.surface import decimate as module
 from engine.surface.decimate import decimate, nearest_colours
 from engine.surface.meshes import signed_volume
 
@@ -113,3 +114,21 @@ def test_colours_are_the_mean_of_what_a_vertex_stands_for(figure):
     assert (carried[fewer[:, 1] < -0.2][:, [0, 2, 3]] == (0, 200, 255)).all()
     assert np.abs(carried[:, 1].astype(int) - 50).mean() < 15
     assert (nearest_colours(colours[:1], vertices[:1], fewer) == colours[0]).all()  # none is left black
+
+
+def test_in_many_turns_a_mesh_stays_as_near_and_a_cancel_passes_through(figure, monkeypatch):
+    vertices, faces = figure
+    monkeypatch.setattr(module, "AT_ONCE", 2000)
+    asked = []
+    fewer, left = decimate(vertices, faces, 1000, lambda: asked.append(1))
+    assert len(asked) == -(-(len(faces) - 1000) // 2000) > 3
+    assert len(left) <= 1000
+    assert_closed(fewer, left)
+    assert signed_volume(fewer, left) == pytest.approx(signed_volume(vertices, faces), rel=0.02)
+    assert farthest(vertices, fewer, left) < 0.02
+
+    def cancel():
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        decimate(vertices, faces, 1000, cancel)

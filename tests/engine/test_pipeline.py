@@ -136,6 +136,33 @@ def test_stages_come_in_order_and_never_go_back():
         assert (shares[0], shares[-1]) == (0, 1)
 
 
+def test_a_preview_stands_where_the_mesh_will_before_the_finer_grids_are_asked():
+    told, previews = [], []
+
+    def show(preview):
+        previews.append(preview)
+        assert max(done for stage, done, *_ in told if stage == "surface") < 50
+
+    settings = dataclasses.replace(SMALL, resolution=128, topology="quads")
+    weights = stand_in()
+    result = reconstruct(
+        from_pixels(person()), weights, weights, settings, lambda *call: told.append(call), show
+    )
+    (preview,) = previews
+    assert preview.faces.shape[1] == 3
+    assert preview.faces.max() < len(preview.vertices) == len(preview.colors) < len(result.vertices) / 2
+    np.testing.assert_allclose(preview.vertices.min(axis=0), result.vertices.min(axis=0), atol=0.05)
+    np.testing.assert_allclose(preview.vertices.max(axis=0), result.vertices.max(axis=0), atol=0.05)
+    assert np.ptp(preview.vertices[:, 2]) == pytest.approx(2.0, abs=1e-4)
+    upper = preview.colors[preview.vertices[:, 2] > 1.2]
+    np.testing.assert_allclose(np.median(upper, axis=0), (*SHIRT, 255), atol=8)
+
+
+def test_there_is_no_preview_where_the_first_grid_is_the_last():
+    weights = stand_in()
+    reconstruct(from_pixels(person()), weights, weights, SMALL, lambda *_: None, pytest.fail)
+
+
 @pytest.mark.parametrize("stage", STAGES[1:-1])
 def test_a_cancel_at_any_stage_ends_the_job(stage):
     def cancel(name, *_):

@@ -124,6 +124,31 @@ def test_a_bad_request_is_named_and_the_engine_goes_on(engine, image, settings, 
     assert client.usable
 
 
+def test_a_bad_setting_is_answered_before_anything_is_loaded(engine, tmp_path):
+    fresh = EngineProcess(sys.executable, engine.package_folder, log=tmp_path / "log")
+    try:
+        client = fresh.ensure()
+        for settings in ({"resolution": 7}, {"weights": "//server/share/a"}, {"lighting": 1}):
+            with pytest.raises(EngineError) as caught:
+                run(client, cut_out(), settings)
+            assert caught.value.code == "bad_settings"
+        assert client.status()["device"] == ""
+        assert client.status()["weights"] == []
+    finally:
+        fresh.stop()
+
+
+def test_unloading_frees_the_weights_until_the_next_job(engine):
+    client = engine.ensure()
+    sha256 = run(client, cut_out()).info["weights"]
+    loaded = [{"preset": "tiny", "sha256": sha256, "device": "cpu"}]
+    assert client.status()["weights"] == loaded
+    assert client.unload()["weights"] == []
+    assert client.status()["weights"] == []
+    assert run(client, cut_out()).info["weights"] == sha256
+    assert client.status()["weights"] == loaded
+
+
 def test_a_cancelled_job_ends_between_two_batches_and_the_engine_goes_on(engine):
     client = engine.ensure()
     pid = process_of(engine)

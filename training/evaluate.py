@@ -135,7 +135,8 @@ def quick_figures(network: PIFuHD, pool: Path, views: int = 100, seed: int = 7) 
     Returns: views; people; mask_iou; front_error, back_error: squared length of the difference of unit
     normals, mean over the true silhouette; front_degrees, back_degrees: mean angle there; span_error: mean
     |log| of what the picture's side measures in statures, predicted over true, where the network tells it;
-    back_colour_error: mean absolute difference of the back's sRGB, 0 to 1, there, where the network tells it;
+    back_colour_error: mean absolute difference of the back's sRGB, 0 to 1, there, where the network tells it,
+    and copied_colour_error, what the picture's own colours in its place would give;
     coarse_iou, fine_iou: intersection over union of inside points among the labelled ones near the surface
     (sigma 5 cm and 3 cm, 1 in 17 uniform), each level on its own.
     """
@@ -160,6 +161,7 @@ def quick_figures(network: PIFuHD, pool: Path, views: int = 100, seed: int = 7) 
                     note("span_error", (maps.span / item.span).log().abs())
                 if maps.back_colour is not None and bool(item.colour_known[0]):
                     note("back_colour_error", masked_l1(maps.back_colour, item.back_colour, item.mask))
+                    note("copied_colour_error", masked_l1((image + 1) / 2, item.back_colour, item.mask))
                 for name, normals, true in zip(
                     ("front", "back"), (maps.front, maps.back), (item.front, item.back), strict=True
                 ):

@@ -25,10 +25,11 @@ SHIRT, TROUSERS, WALL = (200, 40, 40), (40, 40, 200), (30, 60, 30)
 class Cutter(torch.nn.Module):
     """A network that sees whatever is not the wall and makes it 0.4 units deep."""
 
-    def __init__(self, maps=True, value=None, span=None):
+    def __init__(self, maps=True, value=None, span=None, back=None):
         super().__init__()
         self.layer = torch.nn.Conv2d(3, 1, 1)  # so that moving and laying it out has something to move
         self.with_maps, self.value, self.span, self.calls = maps, value, span, []
+        self.back = back
 
     def seen(self, image):
         wall = torch.tensor(WALL, device=image.device).reshape(1, 3, 1, 1) / 127.5 - 1
@@ -42,7 +43,11 @@ class Cutter(torch.nn.Module):
             return None
         mask = self.seen(image)
         front = mask * torch.tensor([0.0, 0.0, 1.0]).reshape(1, 3, 1, 1)
-        return NormalMaps(front, -front, mask, None if self.span is None else torch.tensor([self.span]))
+        span = None if self.span is None else torch.tensor([self.span])
+        if self.back is None:
+            return NormalMaps(front, -front, mask, span)
+        colour = torch.tensor(self.back, dtype=torch.float32).reshape(1, 3, 1, 1) / 255
+        return NormalMaps(front, -front, mask, span, colour.expand_as(image))
 
     def encode(self, image, image_fine, maps):
         self.calls.append((tuple(image.shape), tuple(image_fine.shape)))
@@ -179,6 +184,31 @@ def test_colours_can_be_normals_or_none():
     normals = run(person(), stand_in(), dataclasses.replace(SMALL, colour="normals"))
     facing = normals.vertices[:, 1] < normals.vertices[:, 1].min() + 1e-3
     np.testing.assert_allclose(np.median(normals.colors[facing], axis=0), [128, 128, 255, 255], atol=2)
+
+
+def test_a_back_that_networks_tell_colours_what_faces_away():
+    told = (20, 200, 20)
+
+    def behind(weights, guide=None, **changes):
+        result = run(person(), weights, dataclasses.replace(SMALL, **changes), guide=guide)
+        low, high = result.vertices.min(axis=0), result.vertices.max(axis=0)
+        x, y, z = (result.vertices - low).T
+        inner = (y > high[1] - low[1] - 0.01) & (x > 0.15) & (x < 0.45) & (z > 0.15) & (z < 1.85)
+        assert inner.sum() > 50
+        return result.info["back_inferred"], result.colors[inner, :3].astype(int)
+
+    inferred, colours = behind(stand_in(back=told))
+    assert inferred is True
+    assert np.abs(colours - told).max() <= 1
+    inferred, colours = behind(stand_in(maps=False), guide=stand_in(back=told))
+    assert inferred is True, "the guide tells it for weights that do not"
+    assert np.abs(colours - told).max() <= 1
+    inferred, colours = behind(stand_in())
+    assert inferred is False
+    assert np.abs(colours - told).min(axis=0).max() > 100
+    inferred, colours = behind(stand_in(back=told), colour="none")
+    assert inferred is False
+    assert np.ptp(colours) == 0
 
 
 def test_each_step_of_the_mesh_can_be_chosen_and_is_recorded():

@@ -7,6 +7,7 @@ never fire, `run` calls it in a loop.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,6 +216,10 @@ def _before_load(*_: object) -> None:
 
 
 def register() -> None:
+    # Blender leaves this to the system, which ends a process that writes to one that is gone; Python ignores it
+    # so that the write fails in an orderly way instead.
+    if hasattr(signal, "SIGPIPE") and signal.getsignal(signal.SIGPIPE) == signal.SIG_DFL:
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     bpy.app.handlers.load_pre.append(_before_load)
 
 

@@ -216,8 +216,8 @@ def _before_load(*_: object) -> None:
 
 
 def register() -> None:
-    # Blender leaves this to the system, which ends a process that writes to one that is gone; Python ignores it
-    # so that the write fails in an orderly way instead.
+    # Blender leaves this to the system, which ends a process that writes to one that is gone; Python
+    # ignores it, so that the write fails in an orderly way instead.
     if hasattr(signal, "SIGPIPE") and signal.getsignal(signal.SIGPIPE) == signal.SIG_DFL:
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     bpy.app.handlers.load_pre.append(_before_load)

@@ -60,7 +60,7 @@ class EngineProcess:
 
     python: the interpreter of the engine's environment. package_folder: the folder that contains engine/.
     log: the file that gets what the engine prints; its folder may be shared, see logs.log_path.
-    idle_seconds: the engine exits after so long without a job; 0: it never does.
+    idle_seconds: the engine frees weights after so long without a job, exits after as long again; 0: never.
     """
 
     def __init__(self, python: str, package_folder: Path, *, log: Path, idle_seconds: int = 600) -> None:

@@ -22,7 +22,8 @@ def add_command(commands: Commands) -> None:
     server.add_argument("--address", required=True,
                         help="a socket in a private folder, or a named pipe on Windows")
     server.add_argument("--idle", type=_seconds, default=600.0, metavar="SECONDS",
-                        help="exit after so long without work; 0: never (default 600)")
+                        help="free weights after so long without work, exit after as long again; 0: never "
+                             "(default 600)")
     server.add_argument("--log", type=Path, metavar="FILE",
                         help="the file that standard error was sent to, to keep it short")
     server.set_defaults(run=_serve)

@@ -91,9 +91,11 @@ class Peer:
         """Why this client is not to be waited for any longer, "" where it is not late."""
         with self._changed:
             now = time.monotonic()
-            if self._greet_by is not None and now > self._greet_by:
+            # Read once each: the client's threads set them to None at any time, without the lock.
+            greet_by, sent_by = self._greet_by, self._sent_by
+            if greet_by is not None and now > greet_by:
                 return f"it did not greet within {GREET_SECONDS:.0f} seconds"
-            if self._sent_by is not None and now > self._sent_by:
+            if sent_by is not None and now > sent_by:
                 return "it does not read"
             if self._flooded:
                 return "it asks and does not read"

@@ -62,6 +62,8 @@ class EngineClient:
         self._closing = False
         self.usable = True
         """False once the connection is closed or no longer to be trusted."""
+        self.used_at = 0.0
+        """When a job was last heard of, by time.monotonic()."""
         self.forced = False
         """Whether the engine was killed because it did not end a cancelled job: no failure of its own."""
 
@@ -113,6 +115,7 @@ class EngineClient:
 
         def hear(reply: Message) -> None:
             if reply.type == "progress":
+                self.used_at = time.monotonic()
                 on_progress(*(reply.fields[name] for name in ("stage", "done", "total", "unit")))
             elif reply.type == "queued" and on_queued is not None:
                 on_queued(reply.fields["place"])

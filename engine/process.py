@@ -36,6 +36,11 @@ dies at once must not be started for ever. An engine that left because it was id
 a user's cancel had to kill, has not failed.
 """
 
+STALE: Final = 1.5
+"""An engine without a job for so many times idle_seconds is replaced: it has freed its weights by then, and
+exits at twice idle_seconds, perhaps before the next job reaches it.
+"""
+
 FOLDER_PREFIX: Final = "pifuhd-engine-"
 """How the private folder of the socket is named; the engine removes such a folder itself when its parent is
 gone.
@@ -47,6 +52,7 @@ class _Child:
     process: subprocess.Popen[bytes]
     folder: Path | None
     log_start: int
+    started_at: float
     client: EngineClient | None = None
 
     def remove_folder(self) -> None:
@@ -93,8 +99,9 @@ class EngineProcess:
                 client = child.client
                 assert client is not None  # a start that failed leaves no child
                 if client.usable and self.alive:
-                    return client
-                if _failed(child, client):
+                    if not self._leaves_soon(child, client):
+                        return client
+                elif _failed(child, client):
                     self._failures.append(time.monotonic())
             self._end(kill=True)
             self._stopping.clear()
@@ -111,6 +118,16 @@ class EngineProcess:
         with self._lock:
             self._end(kill=False)
 
+    def _leaves_soon(self, child: _Child, client: EngineClient) -> bool:
+        unused = time.monotonic() - max(child.started_at, client.used_at)
+        if not self.idle_seconds or unused < STALE * self.idle_seconds:
+            return False
+        try:
+            state = client.status()
+        except EngineError as error:
+            return error.code != "busy"  # another thread's job, which says nothing for long; else it has left
+        return not (state["running"] or state["waiting"])  # for another client
+
     def _start(self) -> EngineClient:
         often = len(self._failures) == RESTARTS
         if often and time.monotonic() - self._failures[0] < RESTART_WINDOW:
@@ -119,7 +136,7 @@ class EngineProcess:
                 f"The engine was started {RESTARTS} times within a minute and did not last.",
                 f"Wait a minute and try again, or look at its log: {self.log}",
             )
-        key = secrets.token_bytes(32)
+        key, started_at = secrets.token_bytes(32), time.monotonic()
         folder, address = _private_address()
         try:
             process, log_start = self._spawn(address, key)
@@ -127,7 +144,7 @@ class EngineProcess:
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
-        child = self._child = _Child(process, folder, log_start)
+        child = self._child = _Child(process, folder, log_start, started_at)
         try:
             child.client = self._greet(child, address, key)
         except BaseException:
@@ -151,7 +168,15 @@ class EngineProcess:
         try:
             self.log.parent.mkdir(parents=True, exist_ok=True)
             logs.remove_old(self.log.parent)
-            with self.log.open("ab") as log:
+            log = self.log.open("ab")
+        except OSError as error:
+            raise EngineError(
+                "engine_start",
+                f"The engine's log {self.log} cannot be written: {error.strerror or error}.",
+                "Free disk space, or make its folder writable.",
+            ) from error
+        try:
+            with log:
                 log_start = log.tell()
                 process = subprocess.Popen(
                     spawn.command(self.python, *serve),

@@ -12,6 +12,11 @@ PATIENCE = 30.0
 """Seconds for what should take at most ten, on a machine that is busy with other work."""
 
 
+def run(client, on_progress=lambda *progress: None, cancelled=lambda: False, **settings):
+    """One job."""
+    return client.reconstruct(b"photo", settings, on_progress, cancelled)
+
+
 def process_of(engine: EngineProcess) -> int:
     child = engine._child
     assert child is not None

@@ -15,13 +15,7 @@ from engine import process
 from engine.errors import Cancelled, EngineError
 from engine.process import FOLDER_PREFIX
 from engine.protocol import KEY_VARIABLE
-from tests.link.processes import PATIENCE, is_running, process_of, wait_until
-
-PHOTO = b"photo"
-
-
-def run(client, on_progress=lambda *progress: None, cancelled=lambda: False, **settings):
-    return client.reconstruct(PHOTO, settings, on_progress, cancelled)
+from tests.link.processes import PATIENCE, is_running, process_of, run, wait_until
 
 
 def start_error(engine):
@@ -154,7 +148,9 @@ def test_a_start_that_cannot_be_is_explained(make_engine, changes, reason):
 
 def test_a_log_that_cannot_be_written_is_explained(make_engine, tmp_path):
     (tmp_path / "file").touch()
-    assert start_error(make_engine(log=tmp_path / "file" / "engine.log")).code == "engine_start"
+    error = start_error(make_engine(log=tmp_path / "file" / "engine.log"))
+    assert error.code == "engine_start"
+    assert error.text.startswith("The engine's log ")
 
 
 def test_an_engine_that_exits_at_once_is_explained_with_its_last_line(make_engine):
@@ -248,22 +244,6 @@ def test_it_is_not_started_more_than_three_times_a_minute(make_engine, monkeypat
     assert "exited with code 1" in start_error(engine).text
 
 
-def test_an_idle_engine_exits_by_itself_and_is_started_again(make_engine):
-    engine = make_engine(idle_seconds=1)
-    engine.ensure()
-    pid = process_of(engine)
-    assert wait_until(lambda: not engine.alive)
-    assert run(engine.ensure()).info["jobs"] == 1
-    assert process_of(engine) != pid
-
-
-def test_leaving_for_idleness_is_no_failure_however_often(make_engine):
-    engine = make_engine(idle_seconds=1)
-    for _ in range(process.RESTARTS + 1):
-        assert run(engine.ensure()).info["jobs"] == 1
-        assert wait_until(lambda: not engine.alive)
-
-
 def test_an_engine_that_a_cancel_had_to_kill_has_not_failed_however_often(make_engine):
     engine = make_engine("stall")
     for _ in range(process.RESTARTS + 1):
@@ -319,14 +299,6 @@ def test_the_last_line_is_told_also_where_the_log_was_rotated_meanwhile(make_eng
     os.truncate(log, 0)
     with pytest.raises(EngineError, match="Segmentation fault of a driver"):
         run(client)
-
-
-def test_a_long_job_is_not_idleness(make_engine):
-    engine = make_engine("slow", idle_seconds=1)
-    began = time.monotonic()
-    with pytest.raises(Cancelled):
-        run(engine.ensure(), cancelled=lambda: time.monotonic() - began > 3.0)
-    assert engine.alive
 
 
 PARENT = """

@@ -8,15 +8,17 @@ written at the end.
 
 import importlib
 import os
-import shutil
 import sys
-import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import bpy
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from buildtools import window as played
+from buildtools.window import area, region, show_tab, until
 
 FOLDER = Path(sys.argv[sys.argv.index("--") + 1])
 PACKAGE = "bl_ext.user_default.pifuhd_blender"
@@ -25,51 +27,27 @@ engine_setup = importlib.import_module(f"{PACKAGE}.engine_setup")
 MARGIN = 4  # pixels round a cropped sidebar
 
 
-def window() -> bpy.types.Window:
-    return bpy.context.window_manager.windows[0]
-
-
 def view() -> bpy.types.Area:
-    return next(area for area in window().screen.areas if area.type == 'VIEW_3D')
-
-
-def region(area: bpy.types.Area, kind: str) -> bpy.types.Region:
-    return next(region for region in area.regions if region.type == kind)
+    return area('VIEW_3D')
 
 
 def in_view() -> Any:
-    return bpy.context.temp_override(window=window(), area=view(), region=region(view(), 'WINDOW'))
+    return bpy.context.temp_override(window=played.window(), area=view(), region=region(view(), 'WINDOW'))
 
 
 def shot(name: str, part: bpy.types.Region | None = None) -> None:
     """A picture of the screen, or of a region on it."""
-    shutil.copyfile(os.environ["FRAMEBUFFER"], FOLDER / f"{name}.xwd")
+    played.shot(FOLDER, name)
     if part is not None:
-        top = window().height - part.y - part.height  # Blender counts from the bottom
+        top = played.window().height - part.y - part.height  # Blender counts from the bottom
         corners = (part.x - MARGIN, top, part.x + part.width, top + part.height)
         (FOLDER / f"{name}.crop").write_text(" ".join(map(str, corners)), encoding="utf-8")
-
-
-def until(condition: Callable[[], bool], seconds: float = 240.0) -> Iterator[float]:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError("it did not happen in time")
-        yield 0.05
 
 
 def showing() -> bool:
     """Whether there is something to see of a job: its preview, or its end."""
     job = jobs.current()
     return job is None or job.preview is not None
-
-
-def show_tab(area: bpy.types.Area) -> Iterator[float]:
-    area.spaces.active.show_region_ui = True
-    yield 1.0
-    region(area, 'UI').active_panel_category = "PIFuHD"
-    area.tag_redraw()
-    yield 1.5
 
 
 def user() -> Iterator[float]:
@@ -114,32 +92,22 @@ def user() -> Iterator[float]:
     yield 2.0
     shot("done")
 
-    editor = next(area for area in window().screen.areas if area.type == 'PROPERTIES')
+    editor = area('PROPERTIES')
     editor.type = 'IMAGE_EDITOR'
     editor.spaces.active.image = settings.image
     settings.own_box = True
     yield 1.0
-    with bpy.context.temp_override(window=window(), area=editor, region=region(editor, 'WINDOW')):
+    with bpy.context.temp_override(window=played.window(), area=editor, region=region(editor, 'WINDOW')):
         bpy.ops.image.view_all(fit_view=True)
     yield 1.5
     shot("box", region(editor, 'WINDOW'))
-    (FOLDER / "done").write_text("", encoding="utf-8")
 
 
-bpy.context.preferences.view.show_splash = False
-STEPS = user()
-
-
-def tick() -> float | None:
-    try:
-        return next(STEPS)
-    except StopIteration:
-        pass
-    except Exception:
-        traceback.print_exc()
+def at_end(failure: str) -> None:
     jobs.stop_engine()
-    bpy.ops.wm.quit_blender()
-    return None
+    print(failure)
+    if not failure:
+        (FOLDER / "done").touch()
 
 
-bpy.app.timers.register(tick, first_interval=2.0)
+played.play(user(), at_end)

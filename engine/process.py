@@ -86,6 +86,13 @@ class EngineProcess:
         child = self._child
         return child is not None and child.process.poll() is None
 
+    @property
+    def client(self) -> EngineClient | None:
+        """The client of the engine that runs, for what is not worth a start; None where none does."""
+        child = self._child
+        client = None if child is None else child.client
+        return client if client is not None and client.usable and self.alive else None
+
     def ensure(self) -> EngineClient:
         """Return a connected client, of the running engine or of one started now (seconds).
 

@@ -169,9 +169,11 @@ def _ask(name: str, ask: Callable[[EngineClient], dict[str, Any]]) -> None:
     engine = idle_engine()
     if engine is not None and _question is None:
 
-        def talk() -> dict[str, Any]:
+        def talk() -> dict[str, Any] | None:
             with talking:
-                return ask(engine.ensure())
+                # not `ensure`: a look at an engine that leaves must not start the next
+                client = engine.client
+                return None if client is None else ask(client)
 
         _begin(_Question(name, talk))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import bpy
 
+from .images import is_reference
+
 
 def _image_editors(context: bpy.types.Context) -> list[tuple[bpy.types.Window, bpy.types.Area]]:
     """All that are on the screen, the present window's largest first."""
@@ -24,16 +26,6 @@ def editor_image(context: bpy.types.Context) -> bpy.types.Image | None:
         return context.space_data.image
     images = (area.spaces.active.image for _, area in _image_editors(context))
     return next((image for image in images if image is not None and image.source != 'VIEWER'), None)
-
-
-def is_reference(item: bpy.types.Object | None) -> bool:
-    """Whether an object is an image empty with an image."""
-    return (
-        item is not None
-        and item.type == 'EMPTY'
-        and item.empty_display_type == 'IMAGE'
-        and item.data is not None
-    )
 
 
 class PIFUHD_OT_use_reference(bpy.types.Operator):
@@ -128,12 +120,4 @@ class PIFUHD_OT_paste_image(bpy.types.Operator):
 
 _CLASSES = (PIFUHD_OT_use_reference, PIFUHD_OT_use_editor_image, PIFUHD_OT_paste_image)
 
-
-def register() -> None:
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(_CLASSES)

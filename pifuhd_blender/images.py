@@ -21,6 +21,16 @@ Picture = bytes | np.ndarray
 """Bytes of a PNG, JPEG, WebP, TIFF or BMP file; or (H, W, 4) uint8 sRGB + straight alpha, top row first."""
 
 
+def is_reference(item: bpy.types.Object | None) -> bool:
+    """Whether an object is an image empty with an image."""
+    return (
+        item is not None
+        and item.type == 'EMPTY'
+        and item.empty_display_type == 'IMAGE'
+        and item.data is not None
+    )
+
+
 def is_encoded_photo(data: bytes) -> bool:
     """Whether data starts like a file the engine decodes itself."""
     return data.startswith((_PNG, _JPEG, _BMP, *_TIFF)) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")

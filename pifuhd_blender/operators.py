@@ -2,6 +2,7 @@
 """What the buttons do. Each ends in a named error or in its work done."""
 
 import dataclasses
+from abc import abstractmethod
 from typing import Any
 
 import bpy
@@ -25,9 +26,9 @@ def _busy() -> str:
 class _Reconstructs:
     """What both buttons share: a job on timers in a window, a blocking one in background."""
 
+    @abstractmethod
     def wanted(self, context: bpy.types.Context) -> tuple[str, images.Picture, dict[str, Any], Finish]:
         """Name, picture, engine's settings and finish of the job. Raises EngineError."""
-        raise NotImplementedError
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         if bpy.app.background:  # timers never fire there
@@ -166,12 +167,4 @@ _CLASSES = (
     PIFUHD_OT_open_log,
 )
 
-
-def register() -> None:
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(_CLASSES)

@@ -3,7 +3,7 @@
 
 import bpy
 
-from . import box_geometry, finish, presets, weights
+from . import box_geometry, finish, images, presets, weights
 
 RESOLUTION_STEP = 32
 """The engine's grids are multiples of this, so that its levels halve evenly."""
@@ -61,8 +61,8 @@ def _offers(_settings: "PIFUHD_PG_settings", image: bpy.types.Image) -> bool:
     return image.source != 'VIEWER'
 
 
-def _is_image_empty(_settings: "PIFUHD_PG_settings", item: bpy.types.Object) -> bool:
-    return item.type == 'EMPTY' and item.empty_display_type == 'IMAGE' and item.data is not None
+def _is_reference(_settings: "PIFUHD_PG_settings", item: bpy.types.Object) -> bool:
+    return images.is_reference(item)
 
 
 def _image_changed(settings: "PIFUHD_PG_settings", _context: bpy.types.Context) -> None:
@@ -195,7 +195,7 @@ class PIFUHD_PG_settings(bpy.types.PropertyGroup):
     reference: bpy.props.PointerProperty(  # type: ignore[valid-type]
         type=bpy.types.Object,
         name="Image Empty",
-        poll=_is_image_empty,
+        poll=_is_reference,
         description="The reference picture that the mesh is laid over. It shows the same photograph",
     )
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The buttons that set the engine up, update and remove it, and download the released weights."""
 
+from abc import abstractmethod
+
 import bpy
 
 from . import devices, engine_setup, engine_status, jobs, weights_download
@@ -46,9 +48,9 @@ class _SetupOperator(bpy.types.Operator):
             cls.poll_message_set(reason)
         return not reason
 
+    @abstractmethod
     def act(self) -> None:
         """The operator's work. Raises EngineError, OSError."""
-        raise NotImplementedError
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         try:
@@ -267,12 +269,4 @@ _CLASSES = (
     PIFUHD_OT_open_setup_log,
 )
 
-
-def register() -> None:
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(_CLASSES)

@@ -240,12 +240,4 @@ def _verb() -> str:
 
 _CLASSES = (PIFUHD_PT_setup, PIFUHD_PT_setup_other, PIFUHD_PT_engine, PIFUHD_PT_environment)
 
-
-def register() -> None:
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(_CLASSES)

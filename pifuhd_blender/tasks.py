@@ -8,6 +8,7 @@ import contextlib
 import subprocess
 import threading
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -41,9 +42,9 @@ class Task:
         self._child: subprocess.Popen[str] | None = None
         self._thread = threading.Thread(target=self._guarded, name="pifuhd-task", daemon=True)
 
+    @abstractmethod
     def work(self) -> None:
         """What is to be done. Raises EngineError, Cancelled, OSError."""
-        raise NotImplementedError
 
     def clean_up(self) -> None:
         """After a failure or a cancel: take back what is half made."""

@@ -8,14 +8,16 @@ Copies the screen to FOLDER/<name>.xwd at each step of interest and writes what 
 
 import importlib
 import json
-import os
-import shutil
 import sys
 import time
-import traceback
 from pathlib import Path
 
 import bpy
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from buildtools import window as played
+from buildtools.window import area, show_tab, until, window
 
 FOLDER = Path(sys.argv[sys.argv.index("--") + 1])
 PACKAGE = "bl_ext.user_default.pifuhd_blender"
@@ -23,16 +25,12 @@ engine_setup = importlib.import_module(f"{PACKAGE}.engine_setup")
 seen = {}
 
 
-def window():
-    return bpy.context.window_manager.windows[0]
-
-
 def view():
-    return next(area for area in window().screen.areas if area.type == 'VIEW_3D')
+    return area('VIEW_3D')
 
 
 def region(kind):
-    return next(region for region in view().regions if region.type == kind)
+    return played.region(view(), kind)
 
 
 def press(operator, how='INVOKE_DEFAULT'):
@@ -41,23 +39,11 @@ def press(operator, how='INVOKE_DEFAULT'):
 
 
 def shot(name):
-    shutil.copyfile(os.environ["FRAMEBUFFER"], FOLDER / f"{name}.xwd")
-
-
-def until(condition, seconds=90.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError("it did not happen in time")
-        yield 0.05
+    played.shot(FOLDER, name)
 
 
 def user():
-    view().spaces.active.show_region_ui = True
-    yield 1.0
-    region('UI').active_panel_category = "PIFuHD"
-    engine_setup.redraw()
-    yield 1.5
+    yield from show_tab(view())
     shot("offline")
     seen["sidebar"] = [region('UI').x, region('UI').y, region('UI').width, region('UI').height]
 
@@ -85,22 +71,11 @@ def user():
     # Nothing may go on under an open dialog: the next step is the last.
 
 
-bpy.context.preferences.view.show_splash = False
-script = user()
-
-
-def step():
-    try:
-        return next(script)
-    except StopIteration:
-        pass
-    except BaseException:
-        seen["failed"] = traceback.format_exc()
+def at_end(failure):
+    if failure:
+        seen["failed"] = failure
         shot("script failed")
     (FOLDER / "seen.json").write_text(json.dumps(seen, indent=1), encoding="utf-8")
-    bpy.context.preferences.use_preferences_save = False
-    bpy.ops.wm.quit_blender()
-    return None
 
 
-bpy.app.timers.register(step, first_interval=1.0, persistent=True)
+played.play(user(), at_end)

@@ -9,14 +9,16 @@ the end it quits Blender in the middle of a job.
 
 import importlib
 import json
-import os
-import shutil
 import sys
 import time
-import traceback
 from pathlib import Path
 
 import bpy
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from buildtools import window as played
+from buildtools.window import area, show_tab, until, window
 
 FOLDER = Path(sys.argv[sys.argv.index("--") + 1])
 PACKAGE = "bl_ext.user_default.pifuhd_blender"
@@ -24,16 +26,12 @@ jobs = importlib.import_module(f"{PACKAGE}.jobs")
 seen = {}
 
 
-def window():
-    return bpy.context.window_manager.windows[0]
-
-
 def view():
-    return next(area for area in window().screen.areas if area.type == 'VIEW_3D')
+    return area('VIEW_3D')
 
 
 def region(kind):
-    return next(region for region in view().regions if region.type == kind)
+    return played.region(view(), kind)
 
 
 def in_view():
@@ -41,7 +39,7 @@ def in_view():
 
 
 def shot(name):
-    shutil.copyfile(os.environ["FRAMEBUFFER"], FOLDER / f"{name}.xwd")
+    played.shot(FOLDER, name)
 
 
 def set_mode(mode):
@@ -57,18 +55,9 @@ def choose_photo():
     bpy.context.scene.pifuhd.image = bpy.data.images.load(str(FOLDER / "ada.png"))
 
 
-def until(condition, seconds=90.0):
-    """Steps of the script until the condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError("it did not happen in time")
-        yield 0.05
-
-
 def pull_box():
     """Drag the right side of the person box to the left in an Image Editor, then again, and think twice."""
-    editor = next(area for area in window().screen.areas if area.type == 'PROPERTIES')
+    editor = area('PROPERTIES')
     editor.type = 'IMAGE_EDITOR'
     settings = bpy.context.scene.pifuhd
     editor.spaces.active.image = settings.image
@@ -107,13 +96,8 @@ def user():
     for item in list(bpy.data.objects):
         bpy.data.objects.remove(item)
     choose_photo()
-    view().spaces.active.show_region_ui = True
-    yield 1.0
-    region('UI').active_panel_category = "PIFuHD"
+    yield from show_tab(view())
     seen["tab"] = region('UI').active_panel_category
-    for area in window().screen.areas:
-        area.tag_redraw()
-    yield 1.5
     shot("idle")
     seen["sidebar"] = [region('UI').x, region('UI').y, region('UI').width, region('UI').height]
     yield from pull_box()
@@ -204,26 +188,11 @@ def user():
     seen["quit at"] = job.fraction
 
 
-def write_seen():
+def at_end(failure):
+    if failure:
+        seen["failed"] = failure
+        shot("script failed")
     (FOLDER / "seen.json").write_text(json.dumps(seen, indent=1), encoding="utf-8")
 
 
-bpy.context.preferences.view.show_splash = False
-script = user()
-
-
-def step():
-    try:
-        return next(script)
-    except StopIteration:
-        write_seen()
-    except BaseException:
-        seen["failed"] = traceback.format_exc()
-        write_seen()
-        shot("script failed")
-    bpy.context.preferences.use_preferences_save = False
-    bpy.ops.wm.quit_blender()
-    return None
-
-
-bpy.app.timers.register(step, first_interval=1.0, persistent=True)
+played.play(user(), at_end)

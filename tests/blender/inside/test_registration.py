@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The extension comes and goes without leaving anything behind."""
 
+import os
+import signal
 import sys
 import threading
 
 import addon_utils
 import bpy
+import pytest
 
 
 def traces(package):
@@ -40,6 +43,15 @@ def test_disabling_twice_leaves_no_trace_and_enabling_brings_all_back(ext):
         assert not ext.preview.shown()
         addon_utils.enable(ext.package)
         assert traces(ext.package) == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="Windows has no such signal")
+def test_a_pipe_whose_reader_is_gone_does_not_end_blender(ext):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with pytest.raises(BrokenPipeError):
+        os.write(writer, b"to nobody")
+    os.close(writer)
 
 
 def test_enabling_starts_nothing(ext):

@@ -237,14 +237,14 @@ def test_an_interpreter_that_does_not_fit_is_named(ext, home, requirements, tmp_
 
 
 def test_an_existing_environment_is_checked_before_it_is_used(ext, home, requirements):
-    requirements.write_text("tinyengine==1.0\npip==0.1\n")
+    requirements.write_text("tinyengine==1.0\nnumpy==0.1\n")
     assert bpy.ops.pifuhd.use_environment(filepath=sys.executable) == {'FINISHED'}
     wait(ext)
     assert ext.engine_setup.notice().text == f"{sys.executable} lacks tinyengine."
     assert str(requirements) in ext.engine_setup.notice().hint
     assert choices(ext).engine_python == ""
 
-    requirements.write_text("pip==0.1\n")
+    requirements.write_text("numpy==0.1\n")
     bpy.ops.pifuhd.use_environment(filepath=sys.executable)
     wait(ext)
     assert ext.engine_setup.status().python == choices(ext).engine_python == sys.executable

@@ -4,17 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from ..errors import EngineError
+from .collapse import collapse
 from .meshes import Faces, Vertices, compact
 
-HASTE = 5.0  # how fast dear collapses are let in: a person of 1000 faces loses 0.9 % of volume, at 7 1.6 %
-AT_ONCE = 200_000  # faces; Python stands still meanwhile: 0.42 s for a person at 512, without turns 0.58 s
 TRIES = 4  # each repaired edge adds two faces, so a few more have to go first
 
 
@@ -24,7 +22,7 @@ def decimate(
     """A mesh of at most count triangles, as near to the given one as quadric error metrics bring it.
 
     vertices (V, 3) float32, camera space; faces (F, 3) int32, each edge with exactly two faces, as in the
-    result. A mesh that has no more faces is returned as it is. ask: called every AT_ONCE faces; what it
+    result. A mesh that has no more faces is returned as it is. ask: called often for a large mesh; what it
     raises passes through. Raises EngineError bad_settings when so few cannot enclose the surface: it has too
     many parts and handles.
     """
@@ -32,7 +30,7 @@ def decimate(
         return vertices, faces
     goal = count
     for _ in range(TRIES):
-        points, triangles = _collapsed(vertices, faces, goal, ask)
+        points, triangles = collapse(vertices, faces, goal, ask)
         closed_points, closed = _unpinched(points, _without_flaps(triangles.astype(np.int64)))
         if len(closed) <= count and len(closed):
             return compact(closed_points.astype(np.float32), closed.astype(np.int32))
@@ -41,19 +39,6 @@ def decimate(
             break
     raise EngineError("bad_settings", f"The surface cannot be closed with only {count} faces.",
                       f"Ask for more faces, for instance {2 * count}.")
-
-
-def _collapsed(
-    vertices: Vertices, faces: Faces, count: int, ask: Callable[[], None]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """About count faces, AT_ONCE fewer at a time; on a person as near to the surface as all at once."""
-    import fast_simplification  # here, since training and evaluating do without it on machines that lack it
-
-    points, triangles = vertices, faces
-    for goal in (*range(len(faces) - AT_ONCE, count, -AT_ONCE), count):
-        ask()
-        points, triangles = fast_simplification.simplify(points, triangles, target_count=goal, agg=HASTE)
-    return points, triangles
 
 
 def nearest_colours(

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from benchmarks import cancelling
 from engine import protocol
 from engine.errors import STAGES
 from engine.process import EngineProcess
@@ -82,3 +83,12 @@ def test_the_job_after_many_cancelled_ones_is_done(link):
     while (ending := protocol.receive(link)).type in protocol.INTERIM:
         pass
     assert ending.type == "done"
+
+
+def test_cancels_at_any_moment_of_a_job_are_answered_at_once(tmp_path):
+    """A short run of benchmarks/cancelling.py; the job is longer for a large grid."""
+    stage_engine(tmp_path)
+    whole, seen = cancelling.run(tmp_path, {"pixels": cut_out()}, {"resolution": 128}, 6)
+    assert len(seen) >= 3
+    assert all(0 < one.at < whole and one.answered <= one.free for one in seen)
+    assert max(one.answered for one in seen) < 3 * PROMISE

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Decimated meshes have at most the faces asked for, stay closed, and stay where they were."""
 
+import subprocess
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -8,9 +10,10 @@ from scipy.spatial import cKDTree
 from skimage.measure import marching_cubes
 
 from engine.errors import Cancelled, EngineError
-from engine.surface import decimate as module
+from engine.surface import collapse
 from engine.surface.decimate import decimate, nearest_colours
 from engine.surface.meshes import signed_volume
+from tests.link.processes import is_running
 
 
 def mesh_of(values):
@@ -116,19 +119,41 @@ def test_colours_are_the_mean_of_what_a_vertex_stands_for(figure):
     assert (nearest_colours(colours[:1], vertices[:1], fewer) == colours[0]).all()  # none is left black
 
 
-def test_in_many_turns_a_mesh_stays_as_near_and_a_cancel_passes_through(figure, monkeypatch):
-    vertices, faces = figure
-    monkeypatch.setattr(module, "AT_ONCE", 2000)
-    asked = []
-    fewer, left = decimate(vertices, faces, 1000, lambda: asked.append(1))
-    assert len(asked) == -(-(len(faces) - 1000) // 2000) > 3
-    assert len(left) <= 1000
-    assert_closed(fewer, left)
-    assert signed_volume(fewer, left) == pytest.approx(signed_volume(vertices, faces), rel=0.02)
-    assert farthest(vertices, fewer, left) < 0.02
+@pytest.fixture
+def started(monkeypatch):
+    """The processes that reducing a mesh has started; each mesh of more than 2000 faces starts one."""
+    processes = []
+    monkeypatch.setattr(collapse, "AT_ONCE", 2000)
+    monkeypatch.setattr(subprocess, "Popen", lambda *command, start=subprocess.Popen, **options: (
+        processes.append(start(*command, **options)) or processes[-1]))
+    return processes
 
+
+def test_a_large_mesh_is_reduced_in_a_process_of_its_own_to_the_same(figure, started, monkeypatch):
+    asked = []
+    there = decimate(*figure, 1000, lambda: asked.append(started[0].returncode))
+    assert len(started) == 1
+    assert asked
+    assert set(asked) == {None}
+    monkeypatch.setattr(collapse, "AT_ONCE", len(figure[1]))
+    here = decimate(*figure, 1000)
+    assert len(started) == 1
+    np.testing.assert_array_equal(there[0], here[0])
+    np.testing.assert_array_equal(there[1], here[1])
+
+
+def test_a_cancel_ends_that_process(figure, started):
     def cancel():
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        decimate(vertices, faces, 1000, cancel)
+        decimate(*figure, 1000, cancel)
+    assert [process.returncode != 0 for process in started] == [True]
+    assert not is_running(started[0].pid)
+
+
+def test_a_failure_of_that_process_is_told_with_its_reason(figure, started, monkeypatch):
+    monkeypatch.setattr(collapse, "_write", lambda *mesh: None)
+    with pytest.raises(RuntimeError, match="reducing the mesh failed: EOFError"):
+        decimate(*figure, 1000)
+    assert len(started) == 1

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from . import payload, protocol
 from .errors import Cancelled, EngineError, ProgressCallback
-from .payload import Preview, Result
+from .payload import NormalMaps, Preview, Result
 from .protocol import Disconnected, Message
 
 __all__ = ["EngineClient", "Preview", "Result", "connect"]
@@ -97,21 +97,24 @@ class EngineClient:
         on_progress: ProgressCallback,
         cancelled: Callable[[], bool],
         *,
+        normals: NormalMaps | None = None,
         on_preview: Callable[[Preview], None] | None = None,
         on_queued: Callable[[int], None] | None = None,
     ) -> Result:
         """Reconstruct the person in a photo.
 
         image: the bytes of an image file, or (H,W,3|4) uint8 RGB(A), upright. settings: see
-        pipeline.Settings. on_progress is called on this thread; what it raises cancels the job and is
-        raised again here. on_preview gets the mesh of the first, coarse grid, where there is one; on_queued
-        the job's place among those that wait for the engine, 1 for the next; both as on_progress.
+        pipeline.Settings. normals: maps of an earlier result for the same photo and person, edited, to be
+        used in the place of new ones. on_progress is called on this thread; what it raises cancels the job
+        and is raised again here. on_preview gets the mesh of the first, coarse grid, where there is one;
+        on_queued the job's place among those that wait for the engine, 1 for the next; both as on_progress.
         cancelled is asked about ten times a second. Raises Cancelled, or EngineError: "engine_died" at once
         where the engine's process goes away, "busy" where this client has another job or too many wait for
         the engine, or what the engine reports.
         """
         fields = {"settings": settings, "preview": on_preview is not None}
-        request = Message("reconstruct", fields, payload.photo(image))
+        arrays = payload.photo(image) | ({} if normals is None else payload.normals(normals))
+        request = Message("reconstruct", fields, arrays)
 
         def hear(reply: Message) -> None:
             if reply.type == "progress":

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,9 @@ import numpy.typing as npt
 from . import protocol
 from .errors import EngineError
 from .protocol import Message
+
+NormalMaps: TypeAlias = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
+"""The maps of front and back, (S,S,3) uint8 as in Result."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,7 @@ def photo(image: bytes | npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.uint
     name, array = (
         ("pixels", image) if isinstance(image, np.ndarray) else ("encoded", np.frombuffer(image, np.uint8))
     )
-    rule = protocol.ARRAYS["reconstruct"][name]
-    fits = array.dtype == np.uint8 and array.ndim == len(rule.shape)
-    if not fits or not all(
-        low <= n <= high for n, (low, high) in zip(array.shape, rule.shape, strict=True)
-    ):
+    if not _fits(name, array):
         raise EngineError(
             "bad_image",
             f"The photo is empty, too large, or of the wrong kind ({array.dtype} {array.shape}).",
@@ -68,6 +67,32 @@ def photo(image: bytes | npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.uint
             "Scale it down to at most 100 megapixels.",
         )
     return {name: array}
+
+
+def normals(maps: NormalMaps) -> dict[str, npt.NDArray[np.uint8]]:
+    """The arrays of a `reconstruct` that hold normal maps.
+
+    Raises EngineError("bad_image") for what the protocol does not carry.
+    """
+    arrays = dict(zip(("normals_front", "normals_back"), maps, strict=True))
+    for name, array in arrays.items():
+        if not _fits(name, array):
+            raise EngineError(
+                "bad_image",
+                f"A normal map is empty, too large, or of the wrong kind ({array.dtype} {array.shape}).",
+                "Use the maps of a reconstruction.",
+            )
+    return arrays
+
+
+def _fits(name: str, array: npt.NDArray[Any]) -> bool:
+    """Whether an array is one that a `reconstruct` may have under a name."""
+    rule = protocol.ARRAYS["reconstruct"][name]
+    return (
+        array.dtype == rule.dtype
+        and array.ndim == len(rule.shape)
+        and all(low <= n <= high for n, (low, high) in zip(array.shape, rule.shape, strict=True))
+    )
 
 
 def fault(message: Message) -> str:

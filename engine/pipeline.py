@@ -20,10 +20,11 @@ from .colour import colour_vertices, normal_colours
 from .errors import EngineError, ProgressCallback
 from .memory import spared
 from .networks import Features, NormalMaps
+from .payload import NormalMaps as GivenNormals
 from .photo import FoundPerson, Mask, Photo, choose_person, cut, cut_sides, find_people, person_part, resize
 from .scale import Scale, find_scale
 from .settings import DEVICES, Settings, check
-from .sight import Sight, believing
+from .sight import Sight, believing, with_normals
 from .space import Crop, Placement, camera_to_image, grid_to_camera, image_to_texel, stand_on_floor
 from .surface.cleanup import keep_person, smooth
 from .surface.decimate import decimate, nearest_colours
@@ -54,7 +55,7 @@ class Reconstruction:
     networks. info: JSON-able: crop {x, y, side} and box [x0, y0, x1, y1] in source pixels, and people, the
     boxes of all who were found, the largest first, [] where the box was the user's; camera
     {metres_per_unit, offset}, a space.Placement; scale {source, statures}; back_inferred, whether networks
-    told the colours that the photo does not show; preset, weights, guide, device,
+    told the colours that the photo does not show; normals_given; preset, weights, guide, device,
     versions, settings; mesh, what its steps did; asked, how many points; warnings, sentences.
     """
 
@@ -94,12 +95,15 @@ def reconstruct(
     settings: Settings,
     progress: ProgressCallback,
     on_preview: Callable[[Preview], None] | None = None,
+    normals: GivenNormals | None = None,
 ) -> Reconstruction:
     """Reconstruct a person in a photo.
 
     guide: weights of a preset with a silhouette (Preset.has_mask), which find the person and their scale; may
     be the weights themselves. progress may raise Cancelled, which passes through; it is asked between the
-    layers of a network as well. on_preview: called before the finer grids, if there are any. The same input
+    layers of a network as well. on_preview: called before the finer grids, if there are any. normals: maps of
+    front and back as in Reconstruction, of the same photo and person, to use for those of the networks; the
+    silhouette stays theirs. The same input
     gives the same bytes on the same machine. Moves the networks to the settings' device.
     Raises EngineError: bad_settings, no_person, broken_field, out_of_memory.
     """
@@ -122,6 +126,8 @@ def reconstruct(
         if settings.box is not None and seen is not None:
             seen = believing(seen, found.box, found.crop)
             maps = seen if finder is sight else maps
+        if normals is not None:
+            maps = with_normals(maps, normals)
         person = _person(sight, found, maps if maps is not None else seen)
         told("normals", 1, 1, "maps")
 
@@ -181,6 +187,7 @@ def reconstruct(
             "device": device.type,
             "versions": {"engine": VERSION, "torch": str(torch.__version__), "numpy": np.__version__},
             "settings": dataclasses.asdict(settings),
+            "normals_given": normals is not None,
             "mesh": mesh.steps,
             "asked": field.asked,
             "warnings": _warnings(sides, scale),

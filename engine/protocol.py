@@ -42,7 +42,7 @@ MAX_DEPTH: Final = 16
 MAX_WAITING: Final = 16
 """Jobs that may wait for the running one; the next is answered with the error `busy`."""
 
-CAPABILITIES: Final = ("preview", "queue", "status", "unload")
+CAPABILITIES: Final = ("normals", "preview", "queue", "status", "unload")
 """What this version can do beyond a single job at a time; a peer ignores those that it does not know."""
 
 FIELDS: Final[dict[str, dict[str, type]]] = {
@@ -50,7 +50,8 @@ FIELDS: Final[dict[str, dict[str, type]]] = {
     # Every version keeps `type`, `protocol` and `program` in it, so that two versions can always name each
     # other. `capabilities`: strings, see CAPABILITIES.
     "hello": {"protocol": int, "program": str, "capabilities": list, "details": bool, "about": dict},
-    # Client to engine: start a job. The photo is one of the arrays `encoded` (a file's bytes) and `pixels`.
+    # Client to engine: start a job. The photo is one of the arrays `encoded` (a file's bytes) and `pixels`;
+    # with it may come both normal maps of an earlier `done`, edited, to be used in the place of new ones.
     # `settings`: see engine/settings.py; others are refused before weights are loaded. `preview`: whether a
     # coarse mesh is wanted as soon as there is one.
     "reconstruct": {"settings": dict, "preview": bool},
@@ -108,11 +109,14 @@ class ArrayRule:
 
 _VERTICES: Final = (1, 1 << 24)
 _SIDE: Final = (1, 1 << 12)
+_NORMALS: Final = ArrayRule("uint8", (_SIDE, _SIDE, (3, 3)), required=False)
 
 ARRAYS: Final[dict[str, dict[str, ArrayRule]]] = {
     "reconstruct": {
         "encoded": ArrayRule("uint8", ((1, 1 << 28),), required=False),
         "pixels": ArrayRule("uint8", ((1, 1 << 15), (1, 1 << 15), (3, 4)), required=False),
+        "normals_front": _NORMALS,
+        "normals_back": _NORMALS,
     },
     "preview": {
         "vertices": ArrayRule("float32", ((1, 1 << 18), (3, 3))),
@@ -123,8 +127,8 @@ ARRAYS: Final[dict[str, dict[str, ArrayRule]]] = {
         "vertices": ArrayRule("float32", (_VERTICES, (3, 3))),
         "faces": ArrayRule("int32", ((1, 1 << 25), (3, 4))),
         "colors": ArrayRule("uint8", (_VERTICES, (4, 4))),
-        "normals_front": ArrayRule("uint8", (_SIDE, _SIDE, (3, 3)), required=False),
-        "normals_back": ArrayRule("uint8", (_SIDE, _SIDE, (3, 3)), required=False),
+        "normals_front": _NORMALS,
+        "normals_back": _NORMALS,
     },
 }
 
@@ -318,8 +322,11 @@ def _check_arrays(kind: str, described: Any) -> list[tuple[str, np.dtype[Any], t
     missing = [name for name, rule in rules.items() if rule.required and name not in checked]
     if missing:
         _refuse(f"a {kind} message lacks {missing}")
-    if kind == "reconstruct" and len(checked) != 1:
-        _refuse("a reconstruct message needs one photo, as `encoded` or as `pixels`")
+    if kind == "reconstruct":
+        if ("encoded" in checked) == ("pixels" in checked):
+            _refuse("a reconstruct message needs one photo, as `encoded` or as `pixels`")
+        if ("normals_front" in checked) != ("normals_back" in checked):
+            _refuse("a reconstruct message has one normal map and lacks the other")
     return list(checked.values())
 
 

@@ -8,7 +8,9 @@ import dataclasses
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from .errors import EngineError
 from .networks import Features, NormalMaps
 from .photo import Box, Mask, Photo, composite, coverage, network_input
 from .space import Crop
@@ -34,6 +36,26 @@ def believing(maps: NormalMaps, box: Box, crop: Crop) -> NormalMaps:
     mask = (maps.mask * gain).clamp(max=1.0)
     share = mask / maps.mask.clamp(min=1e-6)
     return dataclasses.replace(maps, front=maps.front * share, back=maps.back * share, mask=mask)
+
+
+def with_normals(maps: NormalMaps | None, given: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> NormalMaps:
+    """Maps with given ones of front and back, (S, S, 3) uint8, (n + 1) / 2. Where what was painted is longer
+    than a normal it is shortened to one; what is shorter stays, as at the person's rim.
+
+    Raises EngineError bad_settings where maps are None or of another size.
+    """
+    hint = "Choose the weights that the maps were made with, or reconstruct without maps."
+    if maps is None:
+        raise EngineError("bad_settings", "These weights use no normal maps.", hint)
+    side = maps.front.shape[-1]
+    for one in given:
+        if one.shape != (side, side, 3):
+            size = f"{one.shape[1]} x {one.shape[0]} pixels where these weights have {side} x {side}"
+            raise EngineError("bad_settings", f"A normal map has {size}.", hint)
+    front, back = (torch.from_numpy(one.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1.0)
+                   for one in given)
+    front, back = (one / one.norm(dim=1, keepdim=True).clamp(min=1.0) for one in (front, back))
+    return dataclasses.replace(maps, front=front.to(maps.front), back=back.to(maps.back))
 
 
 class Sight:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .errors import ProgressCallback
 from .parts import load_part
+from .payload import NormalMaps
 from .settings import Settings
 from .weights import find_weights
 
@@ -81,6 +82,7 @@ class Worker:
         settings: dict[str, Any],
         progress: ProgressCallback,
         on_preview: Callable[[Preview], None] | None = None,
+        normals: NormalMaps | None = None,
     ) -> Reconstruction:
         """Reconstruct from a file's bytes, (H,W,3|4) uint8 pixels or a Photo. See pipeline.reconstruct.
 
@@ -93,7 +95,8 @@ class Worker:
         weights, guide = self._weights(checked)
         progress("weights", 1, 1, "file")
         photo = _photo(image)
-        result: Reconstruction = pipeline.reconstruct(photo, weights, guide, checked, progress, on_preview)
+        result: Reconstruction = pipeline.reconstruct(
+            photo, weights, guide, checked, progress, on_preview, normals)
         return result
 
     def people(self, image: Image, settings: dict[str, Any]) -> list[FoundPerson]:

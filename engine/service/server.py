@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from .. import protocol
 from ..errors import Cancelled, EngineError, ProgressCallback
+from ..payload import NormalMaps
 from ..process import START_SECONDS
 from ..protocol import Disconnected, Message
 from .failures import as_engine_error
@@ -80,6 +81,7 @@ class Work(Protocol):
         settings: dict[str, Any],
         progress: ProgressCallback,
         on_preview: Callable[[Mesh], None] | None,
+        normals: NormalMaps | None,
     ) -> Outcome: ...
     def unload(self) -> None: ...
 
@@ -249,7 +251,9 @@ class Server:
             task.say(Message("preview", {}, arrays))
 
         on_preview = show if request.fields["preview"] else None
-        outcome = self._work.reconstruct(image, request.fields["settings"], progress, on_preview)
+        front = request.arrays.get("normals_front")
+        normals = None if front is None else (front, request.arrays["normals_back"])
+        outcome = self._work.reconstruct(image, request.fields["settings"], progress, on_preview, normals)
         progress("transfer", 0, 1, "result")
         arrays = {
             name: array for name in protocol.ARRAYS["done"] if (array := getattr(outcome, name)) is not None

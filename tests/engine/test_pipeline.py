@@ -68,8 +68,9 @@ def stand_in(**options):
     return SimpleNamespace(preset=TINY, network=Cutter(**options), sha256="0" * 64, card={})
 
 
-def run(picture, weights, settings, progress=lambda *_: None, guide=None):
-    return reconstruct(from_pixels(picture), weights, guide or weights, settings, progress)
+def run(picture, weights, settings, progress=lambda *_: None, guide=None, normals=None):
+    return reconstruct(
+        from_pixels(picture), weights, guide or weights, settings, progress, normals=normals)
 
 
 def person(height=300, width=260, x=70):

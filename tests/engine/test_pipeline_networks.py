@@ -4,9 +4,12 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 import torch
+from scipy.spatial import cKDTree
 
+from engine.errors import EngineError
 from engine.weights import LoadedWeights, random_weights
 from tests.engine.test_pipeline import SMALL, person, run, stand_in
 from tests.tiny import TINY
@@ -31,6 +34,33 @@ def test_random_networks_go_the_whole_way_and_give_the_same_bytes_twice():
                          result.normals_front.tobytes(), json.dumps(result.info)))
     assert outcomes[0] == outcomes[1]
     assert len(outcomes[0][1]) > 0
+
+
+def test_given_normals_take_the_place_of_the_networks():
+    """Their own maps give the same surface but for the rounding to 8 bits, others another one."""
+    weights, settings = random_start(5), dataclasses.replace(SMALL, box=(60.0, 40.0, 190.0, 260.0))
+    own = run(person(), weights, settings)
+    front, back = own.normals_front, own.normals_back
+    again = run(person(), weights, settings, normals=(front, back))
+    assert cKDTree(own.vertices).query(again.vertices)[0].mean() < 0.0005  # metres; a grid cell has 30 mm
+    assert (abs(again.normals_front.astype(int) - front) <= 1).all()
+    assert (own.info["normals_given"], again.info["normals_given"]) == (False, True)
+
+    painted = front.copy()
+    painted[20:40, 20:40] = 255, 255, 0
+    other = run(person(), weights, settings, normals=(painted, back))
+    assert cKDTree(own.vertices).query(other.vertices)[0].mean() > 0.002
+    shortened = round((1 + 1 / 3**0.5) * 127.5)
+    assert (other.normals_front[20:40, 20:40] == (shortened, shortened, 255 - shortened)).all()
+
+
+def test_maps_that_do_not_fit_the_weights_are_refused():
+    maps = np.zeros((2, 32, 32, 3), np.uint8)
+    with pytest.raises(EngineError, match="A normal map has 32 x 32 pixels where these weights have 64 x 64"):
+        run(person(), stand_in(), SMALL, normals=(maps[0], maps[1]))
+    with pytest.raises(EngineError, match="These weights use no normal maps") as caught:
+        run(person(), stand_in(maps=False), SMALL, guide=stand_in(span=1.2), normals=(maps[0], maps[1]))
+    assert caught.value.code == "bad_settings"
 
 
 def without_normals(preset, fine):

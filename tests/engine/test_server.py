@@ -86,6 +86,18 @@ def test_the_link_changes_nothing_of_the_result(engine, tmp_path):
         np.testing.assert_array_equal(there.normals_back, here.normals_back)
 
 
+def test_edited_normal_maps_reach_the_networks(engine):
+    client = engine.ensure()
+    own = run(client, cut_out())
+    turned = (own.normals_back, own.normals_front)
+    job = (cut_out(), QUICK, lambda *progress: None, lambda: False)
+    there = client.reconstruct(*job, normals=turned)
+    assert there.info["normals_given"]
+    assert (abs(there.normals_front.astype(int) - own.normals_back) <= 1).all()
+    with pytest.raises(EngineError, match="A normal map has 2 x 2 pixels"):
+        client.reconstruct(*job, normals=(np.zeros((2, 2, 3), np.uint8),) * 2)
+
+
 def test_other_weights_are_loaded_for_the_job_that_names_them(engine, tmp_path):
     path = tmp_path / "mine.safetensors"
     _, one, other = islice(seeing_weights(), 3)  # the first is the default

@@ -72,7 +72,7 @@ class FakeWork:
     def unload(self):
         self.loaded = []
 
-    def reconstruct(self, image, settings, progress, on_preview):
+    def reconstruct(self, image, settings, progress, on_preview, normals):
         self.jobs += 1
         progress("weights", 0, 1, "file")
         self.loaded = [{"preset": "fake", "sha256": "0" * 64, "device": "cpu"}]
@@ -107,6 +107,7 @@ class FakeWork:
                 progress(stage, done, 3, "steps")
         seen = list(image.shape) if isinstance(image, np.ndarray) else len(image)
         result = Tetrahedron({"jobs": self.jobs, "settings": settings, "image": seen})
+        result.info["normals"] = normals and [one.tolist() for one in normals]
         if settings.get("large"):  # more than fits into a socket's buffer
             result.vertices = np.zeros((300_000, 3), np.float32)
             result.colors = np.zeros((300_000, 4), np.uint8)

@@ -56,6 +56,18 @@ def test_pixels_and_normal_maps_travel_too(make_engine):
     assert result.normals_back.min() == 1
 
 
+def test_edited_normal_maps_go_along_with_the_photo(make_engine):
+    client = make_engine().ensure()
+    maps = np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3)
+    job = (PHOTO, {}, silent, never)
+    assert client.reconstruct(*job, normals=(maps[0], maps[1])).info["normals"] == maps.tolist()
+    assert client.reconstruct(*job).info["normals"] is None
+    for wrong in (maps[1].astype(np.float32), maps[1, ..., :2], maps[1, 0], maps[1, :0]):
+        with pytest.raises(EngineError, match="A normal map is empty, too large, or of the wrong kind"):
+            client.reconstruct(*job, normals=(maps[0], wrong))
+    assert client.usable
+
+
 def test_one_client_runs_job_after_job(make_engine):
     client = make_engine().ensure()
     assert [run(client).info["jobs"] for _ in range(3)] == [1, 2, 3]

@@ -97,6 +97,10 @@ def test_arrays_of_any_layout_arrive(ends):
     np.testing.assert_array_equal(protocol.receive(there).arrays["pixels"], turned)
 
 
+PHOTO = (described("encoded", "uint8", 8),)
+PHOTO_TWICE = (*PHOTO, described("pixels", "uint8", 4, 4, 3))
+
+
 @pytest.mark.parametrize(
     "header",
     [
@@ -149,6 +153,13 @@ def test_arrays_of_any_layout_arrive(ends):
         {"type": "reconstruct", **PLAIN, "arrays": [described("encoded", "uint8", 0)]},
         {"type": "reconstruct", **PLAIN, "arrays": [described("encoded", "uint8", -8)]},
         {"type": "reconstruct", **PLAIN, "arrays": ["encoded"]},
+        {"type": "reconstruct", **PLAIN, "arrays": [*PHOTO_TWICE]},
+        {"type": "reconstruct", **PLAIN, "arrays": [*PHOTO, described("normals_back", "uint8", 8, 8, 3)]},
+        {
+            "type": "reconstruct",
+            **PLAIN,
+            "arrays": [described(name, "uint8", 8, 8, 3) for name in ("normals_front", "normals_back")],
+        },
         {"type": "reconstruct", **PLAIN, "arrays": [{"name": "encoded"}]},
         {"type": "reconstruct", **PLAIN, "arrays": [described(["encoded"], "uint8", 8)]},
         {"type": "done", "info": {}, "arrays": [described("vertices", "float32", 1 << 50, 3)]},

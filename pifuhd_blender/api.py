@@ -14,7 +14,7 @@ from typing import Any
 
 import bpy
 
-from . import images, jobs, orientation
+from . import images, jobs, normal_maps, orientation, results
 from .engine.errors import EngineError
 from .finish import EVERY_WAY, ONE, Finish
 from .job import Job
@@ -69,6 +69,20 @@ def reconstruct(
         people=people,
     )
     return jobs.run(name, picture, settings, on_progress or Lines(print_line), finish)
+
+
+def rebuild(
+    person: bpy.types.Object, *, on_progress: Callable[[Job], None] | None = None
+) -> bpy.types.Object:
+    """Make a reconstruction's mesh anew from the normal maps it keeps, as they are now; return its object.
+
+    The settings are those it was made with. on_progress and what is raised: as for reconstruct.
+    """
+    problem = results.why_not_again(person)
+    if problem:
+        raise EngineError("bad_settings", *problem.split(". ", 1))
+    name, picture, settings, finish, normals = normal_maps.order(person)
+    return jobs.run(name, picture, settings, on_progress or Lines(print_line), finish, normals)
 
 
 def print_line(line: str) -> None:

@@ -83,7 +83,7 @@ def encode(image: bpy.types.Image | None) -> Picture:
         data = _file_bytes(image)
         if data is not None and len(data) <= LARGEST_FILE and is_encoded_photo(data):
             return data
-    return _pixels(image)
+    return pixels(image, linear=image.is_float)
 
 
 def _file_bytes(image: bpy.types.Image) -> bytes | None:
@@ -94,7 +94,8 @@ def _file_bytes(image: bpy.types.Image) -> bytes | None:
     return path.read_bytes() if image.filepath and path.is_file() and os.access(path, os.R_OK) else None
 
 
-def _pixels(image: bpy.types.Image) -> np.ndarray:
+def pixels(image: bpy.types.Image, *, linear: bool) -> np.ndarray:
+    """(H, W, 4) uint8, top row first. linear: as for to_rgba8. Raises EngineError "bad_image"."""
     values = np.empty(len(image.pixels), np.float32)  # asking for the length loads the image
     width, height = image.size
     if width == 0 or height == 0 or values.size == 0:
@@ -107,7 +108,7 @@ def _pixels(image: bpy.types.Image) -> np.ndarray:
         raise EngineError("bad_image", f"{image.name} has no pixels.", "Open a photo of one person instead.")
     image.pixels.foreach_get(values)
     values = values.reshape(height, width, image.channels)[::-1]
-    return to_rgba8(values, linear=image.is_float)
+    return to_rgba8(values, linear=linear)
 
 
 def to_rgba8(values: np.ndarray, *, linear: bool) -> np.ndarray:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import engine_setup, estimate
-from .engine.client import EngineClient, Preview, Result
+from .engine.client import EngineClient, NormalMaps, Preview, Result
 from .engine.errors import STAGES, Cancelled, EngineError
 from .engine.process import EngineProcess
 from .finish import ONE, Finish
@@ -56,6 +56,7 @@ def fraction(stage: str, done: int, total: int) -> float:
 class Job:
     """One reconstruction, or one of each person in a picture. Made, updated and cancelled on the main thread.
 
+    normals: maps to make it of, in the place of new ones.
     fraction: progress in [0, 1] of the person at work, never falling; label: the stage in words;
     cancelling: a cancel is under way; preview: the coarse mesh once it has come, where one was asked for;
     failure: why not everybody came.
@@ -70,6 +71,7 @@ class Job:
         engine: EngineProcess,
         *,
         preview: bool,
+        normals: NormalMaps | None = None,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -82,6 +84,7 @@ class Job:
         self._began = 0.0  # when the engine had its weights, by time.monotonic
         self._picture = picture
         self._wants_preview = preview
+        self._normals = normals
         self._engine = engine
         self._log = engine_setup.log_path()
         self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -160,7 +163,8 @@ class Job:
     def _reconstruct(self, client: EngineClient) -> list[Result]:
         show = self._messages.put if self._wants_preview else None
         ask = (self._on_progress, self._cancel.is_set)
-        made = [client.reconstruct(self._picture, self.settings, *ask, on_preview=show)]
+        with_maps = {"normals": self._normals, "on_preview": show}
+        made = [client.reconstruct(self._picture, self.settings, *ask, **with_maps)]
         count = 1 if self.finish.people == ONE else len(made[0].info["people"])
         try:
             for number in range(2, count + 1):

@@ -16,7 +16,7 @@ from typing import Any
 import bpy
 
 from . import crowd, engine_setup, estimate, people, preview, results
-from .engine.client import Preview
+from .engine.client import NormalMaps, Preview
 from .engine.errors import Cancelled, EngineError
 from .engine.process import EngineProcess
 from .finish import PLAIN, Finish
@@ -73,7 +73,15 @@ def stop_engine() -> None:
         _engine = None
 
 
-def _begin(name: str, picture: Picture, settings: dict[str, Any], finish: Finish, *, preview: bool) -> Job:
+def _begin(
+    name: str,
+    picture: Picture,
+    settings: dict[str, Any],
+    finish: Finish,
+    normals: NormalMaps | None,
+    *,
+    preview: bool,
+) -> Job:
     global _job, _engine, _engine_python, _notice
     if _job is not None:
         raise EngineError("busy", "A reconstruction is already running.", "Wait for it, or press Cancel.")
@@ -88,7 +96,7 @@ def _begin(name: str, picture: Picture, settings: dict[str, Any], finish: Finish
         _engine = EngineProcess(status.python, engine_folder(), log=engine_setup.log_path())
         _engine_python = status.python
     _notice = None
-    _job = Job(name, picture, settings, finish, _engine, preview=preview)
+    _job = Job(name, picture, settings, finish, _engine, preview=preview, normals=normals)
     return _job
 
 
@@ -99,10 +107,14 @@ def start(
     scene: bpy.types.Scene,
     view_layer: bpy.types.ViewLayer,
     finish: Finish = PLAIN,
+    normals: NormalMaps | None = None,
 ) -> None:
-    """Start a job that a timer follows. Raises EngineError "busy" or "engine_start"."""
+    """Start a job that a timer follows. normals: maps to use in the place of new ones.
+
+    Raises EngineError "busy" or "engine_start".
+    """
     global _target
-    _begin(name, picture, settings, finish, preview=True)
+    _begin(name, picture, settings, finish, normals, preview=True)
     # Names, because undo or another file may free what a reference would point to.
     _target = (scene.name, view_layer.name)
     if not bpy.app.timers.is_registered(_tick):  # a second registration would tick, and stay, for itself
@@ -115,10 +127,14 @@ def run(
     settings: dict[str, Any],
     on_progress: Callable[[Job], None],
     finish: Finish = PLAIN,
+    normals: NormalMaps | None = None,
 ) -> bpy.types.Object:
-    """Run a job to its end and return the new object. Raises EngineError, Cancelled, KeyboardInterrupt."""
+    """Run a job to its end and return the new object. normals: as for start.
+
+    Raises EngineError, Cancelled, KeyboardInterrupt.
+    """
     global _job
-    job = _begin(name, picture, settings, finish, preview=False)
+    job = _begin(name, picture, settings, finish, normals, preview=False)
     try:
         while (outcome := job.update(wait=TICK)) is None:
             on_progress(job)

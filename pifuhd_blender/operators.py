@@ -3,14 +3,13 @@
 
 import dataclasses
 from abc import abstractmethod
-from typing import Any
 
 import bpy
 
-from . import engine_setup, images, jobs, request, results
+from . import engine_setup, images, jobs, normal_maps, request, results
 from .api import Lines, print_line
 from .engine.errors import Cancelled, EngineError
-from .finish import ONE, Finish
+from .finish import ONE
 
 
 def _busy() -> str:
@@ -24,26 +23,26 @@ def _busy() -> str:
 
 
 class _Reconstructs:
-    """What both buttons share: a job on timers in a window, a blocking one in background."""
+    """What the buttons share that start a job: a job on timers in a window, a blocking one in background."""
 
     @abstractmethod
-    def wanted(self, context: bpy.types.Context) -> tuple[str, images.Picture, dict[str, Any], Finish]:
-        """Name, picture, engine's settings and finish of the job. Raises EngineError."""
+    def wanted(self, context: bpy.types.Context) -> request.Order:
+        """The job. Raises EngineError."""
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         if bpy.app.background:  # timers never fire there
             return self.execute(context)
         try:
-            name, picture, settings, finish = self.wanted(context)
-            jobs.start(name, picture, settings, context.scene, context.view_layer, finish)
+            name, picture, settings, finish, normals = self.wanted(context)
+            jobs.start(name, picture, settings, context.scene, context.view_layer, finish, normals)
         except EngineError as error:
             return self._failed(error)
         return {'FINISHED'}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            name, picture, settings, finish = self.wanted(context)
-            jobs.run(name, picture, settings, Lines(print_line), finish)
+            name, picture, settings, finish, normals = self.wanted(context)
+            jobs.run(name, picture, settings, Lines(print_line), finish, normals)
         except EngineError as error:
             return self._failed(error)
         except Cancelled:
@@ -70,10 +69,10 @@ class PIFUHD_OT_reconstruct(_Reconstructs, bpy.types.Operator):
             cls.poll_message_set(problem)
         return not problem
 
-    def wanted(self, context: bpy.types.Context) -> tuple[str, images.Picture, dict[str, Any], Finish]:
+    def wanted(self, context: bpy.types.Context) -> request.Order:
         image = context.scene.pifuhd.image
         picture, settings, finish = request.make(context, image)
-        return images.object_name(image.name), picture, settings, finish
+        return request.Order(images.object_name(image.name), picture, settings, finish)
 
 
 class PIFUHD_OT_reconstruct_again(_Reconstructs, bpy.types.Operator):
@@ -87,26 +86,41 @@ class PIFUHD_OT_reconstruct_again(_Reconstructs, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         person = context.object
-        problem = _busy()
-        if not problem and not results.is_reconstruction(person):
-            problem = "The active object is no reconstruction. Select one."
-        elif not problem and not results.can_be_replaced(person):
-            problem = "The object is being edited, or belongs to another file. Go back to Object Mode."
-        elif not problem and results.image_of(person) is None:
-            problem = "The object's image is gone. Choose an image and reconstruct anew."
+        problem = _busy() or results.why_not_again(person)
         problem = problem or request.problem(context.scene.pifuhd, results.image_of(person))
         if problem:
             cls.poll_message_set(problem)
         return not problem
 
-    def wanted(self, context: bpy.types.Context) -> tuple[str, images.Picture, dict[str, Any], Finish]:
+    def wanted(self, context: bpy.types.Context) -> request.Order:
         person = context.object
         picture, settings, finish = request.make(context, results.image_of(person))
         ours = context.scene.pifuhd
         if ours.image != results.image_of(person) or finish.people != ONE:
             # The box and the person's number on the panel are those of another picture, or of nobody.
             settings = request.with_person_of(settings, results.settings_of(person))
-        return person.name, picture, settings, dataclasses.replace(finish, people=ONE, replace=person.name)
+        finish = dataclasses.replace(finish, people=ONE, replace=person.name)
+        return request.Order(person.name, picture, settings, finish)
+
+
+class PIFUHD_OT_rebuild(_Reconstructs, bpy.types.Operator):
+    bl_idname = "pifuhd.rebuild"
+    bl_label = "Rebuild from Normal Maps"
+    bl_description = (
+        "Make the active object's mesh anew from its two normal maps, on which you may have painted, with "
+        "the settings it was made with. Name, place, materials and modifiers stay"
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        person = context.object
+        problem = _busy() or results.why_not_again(person) or normal_maps.problem(person)
+        if problem:
+            cls.poll_message_set(problem)
+        return not problem
+
+    def wanted(self, context: bpy.types.Context) -> request.Order:
+        return normal_maps.order(context.object)
 
 
 class PIFUHD_OT_cancel(bpy.types.Operator):
@@ -162,6 +176,7 @@ class PIFUHD_OT_open_log(bpy.types.Operator):
 _CLASSES = (
     PIFUHD_OT_reconstruct,
     PIFUHD_OT_reconstruct_again,
+    PIFUHD_OT_rebuild,
     PIFUHD_OT_cancel,
     PIFUHD_OT_show_colours,
     PIFUHD_OT_open_log,

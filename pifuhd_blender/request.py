@@ -3,13 +3,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import bpy
 
 from . import estimate, images, orientation, weights
+from .engine.client import NormalMaps
 from .engine.errors import EngineError
 from .finish import ONE, Finish
+
+
+class Order(NamedTuple):
+    """A job: what its object is to be called, the picture, the engine's settings, what Blender does with the
+    mesh, and maps to make it of in the place of new ones."""
+
+    name: str
+    picture: images.Picture
+    settings: dict[str, Any]
+    finish: Finish
+    normals: NormalMaps | None = None
 
 
 def problem(settings: Any, image: bpy.types.Image | None = None) -> str:

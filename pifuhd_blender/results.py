@@ -74,6 +74,17 @@ def can_be_replaced(item: bpy.types.Object) -> bool:
     return item.type == 'MESH' and item.mode == 'OBJECT' and item.library is None
 
 
+def why_not_again(item: bpy.types.Object | None) -> str:
+    """Why an object's mesh cannot be made anew, with the next step; "" where it can."""
+    if item is None or not is_reconstruction(item):
+        return "The active object is no reconstruction. Select one."
+    if not can_be_replaced(item):
+        return "The object is being edited, or belongs to another file. Go back to Object Mode."
+    if image_of(item) is None:
+        return "The object's image is gone. Choose an image and reconstruct anew."
+    return ""
+
+
 def metre(scene: bpy.types.Scene) -> float:
     """Blender units of a metre."""
     unit = scene.unit_settings

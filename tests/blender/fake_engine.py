@@ -109,6 +109,8 @@ def job(request: protocol.Message, send: "Send", cancelled: threading.Event) -> 
         "photo": {"shape": list(photo.shape), "pid": os.getpid()},
         **camera(photo, settings.get("height", HEIGHT), settings.get("person", 1), 2 if how == "two" else 1),
     }
+    if "normals_front" in request.arrays:
+        info["normals"] = [request.arrays[f"normals_{side}"][0, 0].tolist() for side in ("front", "back")]
     arrays["normals_front"] = np.full((16, 16, 3), (128, 128, 255), np.uint8)
     arrays["normals_back"] = np.full((16, 16, 3), (128, 128, 0), np.uint8)
     send(protocol.Message("done", {"info": info}, arrays))

@@ -41,6 +41,7 @@ ROOMS = (
     "jobs",
     "materials",
     "meshes",
+    "normal_maps",
     "operators",
     "orientation",
     "panels",

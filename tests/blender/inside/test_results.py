@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is kept of a reconstruction, and exchanging the mesh of an older one."""
 
+import json
+
 import bpy
 import numpy as np
 import pytest
@@ -108,6 +110,72 @@ def test_normal_maps_become_packed_images(ext, fake, photo):
     bpy.ops.pifuhd.reconstruct_again()
     assert person["pifuhd_normals_front"] == front
     assert len([image for image in bpy.data.images if "normals" in image.name]) == 2
+
+
+@pytest.fixture
+def eve(ext, fake, photo):
+    """A reconstruction that keeps its normal maps."""
+    choose(photo)
+    bpy.context.scene.pifuhd.keep_normals = True
+    return reconstruct()
+
+
+def info_of(person):
+    return json.loads(person["pifuhd_info"])
+
+
+def paint(image):
+    """What texture paint leaves: another colour in the upper left corner."""
+    pixels = np.array(image.pixels[:], np.float32).reshape(*image.size, 4)
+    pixels[-1, 0] = 1.0, 0.5, 0.2, 1.0
+    image.pixels.foreach_set(pixels.ravel())
+    image.update()
+
+
+def test_a_mesh_is_rebuilt_from_painted_maps_with_the_settings_it_was_made_with(ext, eve):
+    eve.location = (1, 2, 3)
+    front, back = (eve[f"pifuhd_normals_{side}"] for side in ("front", "back"))
+    paint(back)
+    older = eve.data.name
+    bpy.context.scene.pifuhd.height = 1.5  # the panel's is for new ones
+    assert bpy.ops.pifuhd.rebuild() == {'FINISHED'}
+    assert info_of(eve)["normals"] == [[128, 128, 255], [255, 128, 51]]
+    assert round(max(vertex.co.z for vertex in eve.data.vertices), 4) == 1.75
+    assert (tuple(eve.location), eve.data.name, len(bpy.data.objects)) == ((1, 2, 3), older, 1)
+    assert eve.data.polygons[0].use_smooth
+    # The maps are the user's now, and the file holds them.
+    assert (eve["pifuhd_normals_front"], eve["pifuhd_normals_back"]) == (front, back)
+    assert np.allclose(back.pixels[-64:-60], (1.0, 0.5, 0.2, 1.0), atol=0.003)
+    assert not back.is_dirty
+
+
+def test_a_rebuilt_mesh_keeps_its_shading_and_its_photograph(ext, fake, photo):
+    choose(photo)
+    settings = bpy.context.scene.pifuhd
+    settings.keep_normals = settings.texture = True
+    settings.shade_smooth = False
+    person = reconstruct()
+    settings.texture, settings.shade_smooth = False, True
+    bpy.ops.pifuhd.rebuild()
+    assert not person.data.polygons[0].use_smooth
+    assert len(person.data.uv_layers) == 1
+
+
+def test_scripts_rebuild_too(ext, eve):
+    paint(eve["pifuhd_normals_front"])
+    assert ext.api.rebuild(eve) == eve
+    assert info_of(eve)["normals"][0] == [255, 128, 51]
+    bpy.ops.mesh.primitive_cube_add()
+    with pytest.raises(ext.errors.EngineError, match="no reconstruction"):
+        ext.api.rebuild(bpy.context.object)
+
+
+def test_maps_that_are_missing_are_named_with_a_next_step(ext, eve):
+    bpy.data.images.remove(eve["pifuhd_normals_back"])
+    with pytest.raises(RuntimeError, match=r"has no normal maps\. Switch on Keep Normal Maps under Colour"):
+        bpy.ops.pifuhd.rebuild()
+    with pytest.raises(ext.errors.EngineError, match="has no normal maps"):
+        ext.api.rebuild(eve)
 
 
 def test_flat_shading(ext, fake, photo):

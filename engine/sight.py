@@ -39,8 +39,8 @@ def believing(maps: NormalMaps, box: Box, crop: Crop) -> NormalMaps:
 
 
 def with_normals(maps: NormalMaps | None, given: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> NormalMaps:
-    """Maps with given ones of front and back, (S, S, 3) uint8, (n + 1) / 2. Where what was painted is longer
-    than a normal it is shortened to one; what is shorter stays, as at the person's rim.
+    """Maps with given ones of front and back, (S, S, 3) uint8, (n + 1) / 2. What is longer than the
+    silhouette's value there is shortened to it: to a normal within the person, to nothing beside them.
 
     Raises EngineError bad_settings where maps are None or of another size.
     """
@@ -54,8 +54,10 @@ def with_normals(maps: NormalMaps | None, given: tuple[NDArray[np.uint8], NDArra
             raise EngineError("bad_settings", f"A normal map has {size}.", hint)
     front, back = (torch.from_numpy(one.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1.0)
                    for one in given)
-    front, back = (one / one.norm(dim=1, keepdim=True).clamp(min=1.0) for one in (front, back))
-    return dataclasses.replace(maps, front=front.to(maps.front), back=back.to(maps.back))
+    front, back = front.to(maps.front), back.to(maps.back)
+    front, back = (one * (maps.mask / one.norm(dim=1, keepdim=True).clamp(min=1e-6)).clamp(max=1.0)
+                   for one in (front, back))
+    return dataclasses.replace(maps, front=front, back=back)
 
 
 class Sight:

@@ -14,7 +14,7 @@ from typing import Any
 
 import bpy
 
-from . import images, jobs, normal_maps, orientation, results
+from . import images, jobs, orientation, rebuilding
 from .engine.errors import EngineError
 from .finish import EVERY_WAY, ONE, Finish
 from .job import Job
@@ -78,10 +78,10 @@ def rebuild(
 
     The settings are those it was made with. on_progress and what is raised: as for reconstruct.
     """
-    problem = results.why_not_again(person)
+    problem = rebuilding.problem(person)
     if problem:
         raise EngineError("bad_settings", *problem.split(". ", 1))
-    name, picture, settings, finish, normals = normal_maps.order(person)
+    name, picture, settings, finish, normals = rebuilding.order(person)
     return jobs.run(name, picture, settings, on_progress or Lines(print_line), finish, normals)
 
 

@@ -57,6 +57,7 @@ def _join(people: list[bpy.types.Object], view_layer: bpy.types.ViewLayer) -> No
         for slot, material in enumerate(first.data.materials):
             spare.add(person.data.materials[slot])
             person.data.materials[slot] = material
+    first[results.JOINED_KEY] = True
     view_layer.update()
     with bpy.context.temp_override(
         active_object=first, object=first, selected_objects=people, selected_editable_objects=people

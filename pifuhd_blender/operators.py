@@ -6,7 +6,7 @@ from abc import abstractmethod
 
 import bpy
 
-from . import engine_setup, images, jobs, normal_maps, request, results
+from . import engine_setup, images, jobs, rebuilding, request, results
 from .api import Lines, print_line
 from .engine.errors import Cancelled, EngineError
 from .finish import ONE
@@ -114,13 +114,13 @@ class PIFUHD_OT_rebuild(_Reconstructs, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         person = context.object
-        problem = _busy() or results.why_not_again(person) or normal_maps.problem(person)
+        problem = _busy() or rebuilding.problem(person)
         if problem:
             cls.poll_message_set(problem)
         return not problem
 
     def wanted(self, context: bpy.types.Context) -> request.Order:
-        return normal_maps.order(context.object)
+        return rebuilding.order(context.object)
 
 
 class PIFUHD_OT_cancel(bpy.types.Operator):

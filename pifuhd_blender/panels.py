@@ -5,7 +5,7 @@ from typing import Any
 
 import bpy
 
-from . import engine_setup, estimate, jobs, normal_maps, people, request, results, settings_panels
+from . import engine_setup, estimate, jobs, normal_images, people, request, results, settings_panels
 from .finish import ONE
 from .labels import draw_text
 
@@ -43,7 +43,7 @@ class _Main:
             row.operator("pifuhd.reconstruct", text="Reconstruct", icon='OUTLINER_OB_ARMATURE')
             if results.is_reconstruction(context.object):
                 column.operator("pifuhd.reconstruct_again", icon='FILE_REFRESH')
-                if normal_maps.kept(context.object):
+                if normal_images.kept(context.object):
                     column.operator("pifuhd.rebuild", icon='NORMALS_FACE')
             _draw_notice(context, layout)
         _draw_shading(context, layout)

@@ -8,9 +8,8 @@ from typing import Any
 
 import bpy
 import mathutils
-import numpy as np
 
-from . import materials, meshes, people, placement
+from . import materials, meshes, normal_images, people, placement
 from .engine.client import Result
 from .finish import PLAIN, Finish
 
@@ -18,7 +17,7 @@ COLLECTION = "PIFuHD"
 SETTINGS_KEY = "pifuhd_settings"
 INFO_KEY = "pifuhd_info"
 IMAGE_KEY = "pifuhd_image"
-NORMALS_KEYS = {"front": "pifuhd_normals_front", "back": "pifuhd_normals_back"}
+JOINED_KEY = "pifuhd_joined"
 
 
 def place(
@@ -46,10 +45,7 @@ def place(
         if result.info["people"] and min(image.size) > 0:
             people.remember(image, result.info["people"], finish.turned)
     if finish.keep_normals:
-        for side, key in NORMALS_KEYS.items():
-            picture = getattr(result, f"normals_{side}")
-            if picture is not None:
-                person[key] = _normal_image(f"{person.name} normals {side}", picture, person.get(key))
+        normal_images.keep(person, result)
     return person
 
 
@@ -80,6 +76,8 @@ def why_not_again(item: bpy.types.Object | None) -> str:
         return "The active object is no reconstruction. Select one."
     if not can_be_replaced(item):
         return "The object is being edited, or belongs to another file. Go back to Object Mode."
+    if JOINED_KEY in item:
+        return "The object is several people, joined. Reconstruct its image anew."
     if image_of(item) is None:
         return "The object's image is gone. Choose an image and reconstruct anew."
     return ""
@@ -173,19 +171,6 @@ def _dress(mesh: bpy.types.Mesh, name: str, finish: Finish) -> None:
         for material in mesh.materials:
             if material is not None and material.node_tree is not None:
                 materials.add_photograph(material, bpy.data.images[finish.image])
-
-
-def _normal_image(name: str, picture: np.ndarray, older: bpy.types.Image | None) -> bpy.types.Image:
-    """A packed image of a map (S, S, 3) uint8, top row first; an older one takes the new pixels."""
-    height, width = picture.shape[:2]
-    image = older if isinstance(older, bpy.types.Image) else None
-    if image is None or tuple(image.size) != (width, height):
-        image = bpy.data.images.new(name, width, height, alpha=False, is_data=True)
-    pixels = np.ones((height, width, 4), np.float32)
-    pixels[..., :3] = picture[::-1] / np.float32(255.0)
-    image.pixels.foreach_set(pixels.ravel())
-    image.pack()
-    return image
 
 
 def _collection(scene: bpy.types.Scene) -> bpy.types.Collection:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a user's box does to the networks' doubt."""
+"""What a user's box does to the networks' doubt, and normal maps in the place of theirs."""
 
+import numpy as np
 import pytest
 import torch
 
 from engine.networks import NormalMaps
-from engine.sight import believing
+from engine.sight import believing, with_normals
 from engine.space import Crop
 
 CROP = Crop(100, 50, 200)
@@ -39,3 +40,25 @@ def test_what_is_sure_already_stays_as_it_is():
 
 def test_next_to_nothing_does_not_become_somebody():
     assert believing(maps(0.05), BOX, CROP).mask[0, 0, 20, 20] == pytest.approx(0.2)
+
+
+def test_given_normals_are_as_long_as_the_silhouette_lets_them():
+    painted = np.full((64, 64, 3), 128, np.uint8)
+    painted[:, 20], painted[:, 40] = (255, 128, 128), (255, 255, 0)  # in the person, and in nobody
+    back = np.full((64, 64, 3), 128, np.uint8)
+    back[:, 20] = 128, 128, 64  # half a normal
+    result = with_normals(maps(0.8), (painted, back))
+    torch.testing.assert_close(result.front[0, :, 20, 20], torch.tensor([0.8, 0.0, 0.0]), atol=0.004, rtol=0)
+    torch.testing.assert_close(result.back[0, :, 20, 20], torch.tensor([0.0, 0.0, -0.5]), atol=0.004, rtol=0)
+    assert result.front[0, :, 20, 40].norm() == 0
+    torch.testing.assert_close(result.mask, maps(0.8).mask)
+    assert result.span == maps(0.8).span
+
+
+def test_the_maps_own_pictures_are_themselves_but_for_the_rounding():
+    own = maps(0.8)
+    front, back = (np.round((one[0].permute(1, 2, 0).numpy() + 1) * 127.5).astype(np.uint8)
+                   for one in (own.front, own.back))
+    result = with_normals(own, (front, back))
+    torch.testing.assert_close(result.front, own.front, atol=0.005, rtol=0)
+    torch.testing.assert_close(result.back, own.back, atol=0.005, rtol=0)

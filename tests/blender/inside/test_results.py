@@ -170,6 +170,42 @@ def test_scripts_rebuild_too(ext, eve):
         ext.api.rebuild(bpy.context.object)
 
 
+def test_maps_that_were_painted_outlive_reconstruct_again_and_others_do_not(ext, eve):
+    front, back = (eve[f"pifuhd_normals_{side}"] for side in ("front", "back"))
+    paint(back)
+    bpy.ops.pifuhd.reconstruct_again()
+    assert eve["pifuhd_normals_front"] == front
+    assert eve["pifuhd_normals_back"] != back
+    assert back.use_fake_user
+    assert back.packed_file is not None
+    assert not back.is_dirty
+    assert np.allclose(back.pixels[-64:-60], (1.0, 0.5, 0.2, 1.0), atol=0.003)
+
+
+def test_maps_of_another_crop_are_not_taken_for_the_meshs_own(ext, eve, fake):
+    fake.mode = "two"
+    settings = bpy.context.scene.pifuhd
+    settings.keep_normals, settings.person = False, 2
+    bpy.ops.pifuhd.reconstruct_again()
+    with pytest.raises(RuntimeError, match="show another part of the image than its mesh"):
+        bpy.ops.pifuhd.rebuild()
+    settings.keep_normals = True
+    bpy.ops.pifuhd.reconstruct_again()
+    assert bpy.ops.pifuhd.rebuild() == {'FINISHED'}
+
+
+def test_joined_people_are_not_made_one(ext, fake, photo):
+    fake.mode = "two"
+    choose(photo)
+    settings = bpy.context.scene.pifuhd
+    settings.keep_normals, settings.people = True, 'JOINED'
+    person = reconstruct()
+    assert len(person.data.vertices) == 48
+    for button in (bpy.ops.pifuhd.rebuild, bpy.ops.pifuhd.reconstruct_again):
+        with pytest.raises(RuntimeError, match=r"is several people, joined\. Reconstruct its image anew"):
+            button()
+
+
 def test_maps_that_are_missing_are_named_with_a_next_step(ext, eve):
     bpy.data.images.remove(eve["pifuhd_normals_back"])
     with pytest.raises(RuntimeError, match=r"has no normal maps\. Switch on Keep Normal Maps under Colour"):

@@ -4,16 +4,22 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from . import venv
 from .shell import ROOT, BuildError, ask, run, say, shown
 
 OLDEST = (4, 2)  # blender_version_min of the manifest
-DEBIAN_SUITE = "trixie"  # carries Blender 4.3
+SETTLED_SUITE = "trixie"  # carries Blender 4.3
+MOVING_SUITE = "sid"  # carries the newest, 5.2 in 2026; on some days it cannot be installed
 INSTALLER = ROOT / "buildtools" / "debian_blender.sh"
+
+
+class NotInstalled(BuildError):
+    """Debian's Blender could not be installed here."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ def choose(named: str | None) -> Blender:
 
 
 def debian_mirror(apt: Path = Path("/etc/apt")) -> str:
-    """The Debian mirror this machine's own apt uses. Raises BuildError where apt names none."""
+    """The Debian mirror this machine's own apt uses. Raises NotInstalled where apt names none."""
     files = [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))]
     for path in files:
         if path.suffix not in (".list", ".sources") or not path.is_file():
@@ -100,40 +106,42 @@ def debian_mirror(apt: Path = Path("/etc/apt")) -> str:
             found = re.match(r"(?:deb\s+(?:\[[^]]*\]\s+)?|URIs:\s*)(\w+://\S+/debian/?)(?:\s|$)", line)
             if found:
                 return found[1]
-    raise BuildError(
+    raise NotInstalled(
         "A real Blender can be installed on Debian only, and apt names no Debian mirror here.",
         "Put a Blender on PATH (or in PIFUHD_BLENDER) and run the command again.",
     )
 
 
-def install_debian() -> Blender:
-    """Real Blender from Debian in the user's cache folder, for all checkouts; an existing one is reused.
+def install_debian(suite: str = SETTLED_SUITE) -> Blender:
+    """Real Blender from a Debian suite in the user's cache folder, for all checkouts; one that is there is
+    reused.
 
-    Raises BuildError when this is no Debian, the user is not root, or the installation fails.
+    Raises NotInstalled when this is no Debian, the user is not root, or the installation fails, and
+    BuildError when what was installed does not run.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    home = cache / "pifuhd-blender" / DEBIAN_SUITE
+    home = cache / "pifuhd-blender" / suite
     program = home / "blender"
     if version_of(program) is None:
         mirror = debian_mirror()
         if os.geteuid() != 0:
-            raise BuildError(
+            raise NotInstalled(
                 "Installing a real Blender for the tests needs root.",
                 "Run as root, or put a Blender on PATH (or in PIFUHD_BLENDER).",
             )
         if not any(Path(folder, "debootstrap").exists() for folder in ("/usr/sbin", "/usr/local/sbin")):
             say("Installing debootstrap")
             install = "apt-get install -y -q debootstrap"  # a fresh container has no package lists yet
-            run(
+            _install(
                 ["sh", "-c", f"{install} || {{ apt-get update -q; {install}; }}"],
                 failure="apt-get could not install debootstrap.",
                 hint="Check the network and apt's sources.",
                 env={"DEBIAN_FRONTEND": "noninteractive"},
             )
-        say(f"Installing Blender from Debian {DEBIAN_SUITE} into {home} (two minutes, 1.3 GB)")
-        run(
-            ["bash", INSTALLER, DEBIAN_SUITE, home, mirror],
-            failure="Debian's Blender could not be installed.",
+        say(f"Installing Blender from Debian {suite} into {home} (two minutes, 1.3 GB)")
+        _install(
+            ["bash", INSTALLER, suite, home, mirror],
+            failure=f"Blender from Debian {suite} could not be installed.",
             hint="The lines above say why; a second run takes it up again.",
         )
     version = version_of(program)
@@ -143,6 +151,13 @@ def install_debian() -> Blender:
             "Delete that folder and run the command again; it needs the right to mount (root).",
         )
     return Blender(program, False, ".".join(map(str, version)))
+
+
+def _install(command: Sequence[str | Path], **how: Any) -> None:
+    try:
+        run(command, **how)
+    except BuildError as error:
+        raise NotInstalled(error.text, error.hint) from error
 
 
 def engine_launcher(python: Path, folder: Path) -> Path:

@@ -20,6 +20,17 @@ def real_blender(named: str | None, ci: bool) -> blenders.Blender | None:
     return None
 
 
+def newest_blender() -> blenders.Blender | None:
+    """The newest real Blender that Debian carries, or None, with a line that says so, while it cannot be
+    installed.
+    """
+    try:
+        return blenders.install_debian(blenders.MOVING_SUITE)
+    except blenders.NotInstalled as error:
+        say(f"Going on without the newest Blender: {error.text}")
+        return None
+
+
 def bpy_pythons(ci: bool) -> list[Path]:
     """The Pythons that hold a bpy: `.venv`, and the newest one where CI makes it or an earlier run did."""
     pythons = [venv.python_of(venv.MAIN)]
@@ -35,13 +46,15 @@ def test(named: str | None, pytest_arguments: Sequence[str]) -> int:
     """Prepare and run the tests; returns pytest's exit code.
 
     The tests of the extension find their tools in the environment: PIFUHD_ZIP (the built zip),
-    PIFUHD_ENGINE_PYTHON, PIFUHD_BPY_PYTHONS (separated like PATH), PIFUHD_BLENDER (only with a real one).
+    PIFUHD_ENGINE_PYTHON, PIFUHD_BPY_PYTHONS (separated like PATH), PIFUHD_BLENDER (only with a real one),
+    PIFUHD_NEWEST_BLENDER (in CI, where it can be installed).
     """
     ci = os.environ.get("CI", "").lower() in ("1", "true")
     python = venv.ensure_main(bpy=True, tests=True)
     embedded = blenders.Blender(python, True, venv.BPY)
     pythons = bpy_pythons(ci)
     real = real_blender(named, ci)
+    newest = newest_blender() if ci else None
     archive = package.build(embedded)
     engine_python = python if os.name == "nt" else blenders.engine_launcher(python, ROOT / ".cache")
     environment = {
@@ -51,10 +64,12 @@ def test(named: str | None, pytest_arguments: Sequence[str]) -> int:
     }
     if real is not None:
         environment["PIFUHD_BLENDER"] = str(real.program)
+    if newest is not None:
+        environment["PIFUHD_NEWEST_BLENDER"] = str(newest.program)
     say(
         f"Testing with bpy {venv.BPY}"
         + (f" and {venv.BPY_NEWEST}" if len(pythons) > 1 else "")
-        + (f", Blender {real.version} ({shown(real.program)})" if real else "")
+        + "".join(f", Blender {one.version} ({shown(one.program)})" for one in (real, newest) if one)
     )
     try:
         return subprocess.run(

@@ -13,6 +13,9 @@ from .box_geometry import Box
 REACH = 10.0  # pixels from an edge at interface scale 1: a finger's width of a mouse
 OWN, FOUND, OTHER = (1.0, 0.55, 0.1, 1.0), (0.35, 0.85, 0.45, 1.0), (0.8, 0.8, 0.8, 0.7)
 SHADE = (0.0, 0.0, 0.0, 0.45)
+KEYMAPS = ("Image", "Image Editor Tool: Sample")
+"""The editor's own, and that of the tool which is active there from 5.x on and would take the mouse first."""
+
 _handler: object | None = None
 _keymaps: list[tuple[bpy.types.KeyMap, bpy.types.KeyMapItem]] = []
 
@@ -158,9 +161,10 @@ def register() -> None:
     _handler = bpy.types.SpaceImageEditor.draw_handler_add(_draw, (), 'WINDOW', 'POST_PIXEL')
     keyconfig = bpy.context.window_manager.keyconfigs.addon
     if keyconfig is not None:  # None in background
-        keymap = keyconfig.keymaps.new(name="Image", space_type='IMAGE_EDITOR')
-        item = keymap.keymap_items.new(PIFUHD_OT_drag_box.bl_idname, 'LEFTMOUSE', 'PRESS')
-        _keymaps.append((keymap, item))
+        for name in KEYMAPS:
+            keymap = keyconfig.keymaps.new(name=name, space_type='IMAGE_EDITOR')
+            item = keymap.keymap_items.new(PIFUHD_OT_drag_box.bl_idname, 'LEFTMOUSE', 'PRESS')
+            _keymaps.append((keymap, item))
 
 
 def unregister() -> None:

@@ -40,11 +40,23 @@ def bpy_pythons() -> list[str]:
     return [path for path in os.environ.get("PIFUHD_BPY_PYTHONS", "").split(os.pathsep) if path]
 
 
-def real_blender() -> str:
-    found = shutil.which(os.environ.get("PIFUHD_BLENDER", ""))
+def real_blender(program: str | None = None) -> str:
+    """The program of a real Blender: the one of the environment, or one of real_blenders()."""
+    found = shutil.which(os.environ.get("PIFUHD_BLENDER", "") if program is None else program)
     if not found:
         missing("PIFUHD_BLENDER names no Blender")
     return found
+
+
+def real_blenders() -> list[str]:
+    """The real Blender, "" where it is missing, and the newest one where it could be installed."""
+    newest = os.environ.get("PIFUHD_NEWEST_BLENDER")
+    return [os.environ.get("PIFUHD_BLENDER", ""), *([newest] if newest else [])]
+
+
+def suite(program: str) -> str:
+    """What a test in a real Blender is called after: the folder it is in."""
+    return Path(program).parent.name
 
 
 def engine_python() -> str:
@@ -80,8 +92,8 @@ def zip_with_fake_engine(target: Path, mode: str) -> Path:
 class Installed:
     """A real Blender with the extension installed in a user folder of its own."""
 
-    def __init__(self, folder: Path, package: Path) -> None:
-        self.program = real_blender()
+    def __init__(self, folder: Path, package: Path, program: str | None = None) -> None:
+        self.program = real_blender(program)
         self.user = folder / "user"
         self.user.mkdir(parents=True)
         self.environment = {

@@ -37,10 +37,11 @@ def test_in_bpy(python, tmp_path):
     run([python, "-u"], {"BLENDER_USER_RESOURCES": str(tmp_path / "user")})
 
 
-def test_in_real_blender(tmp_path):
+@pytest.mark.parametrize("program", blenders.real_blenders(), ids=blenders.suite)
+def test_in_real_blender(program, tmp_path):
     (tmp_path / "user").mkdir()
     environment = {
         "BLENDER_USER_RESOURCES": str(tmp_path / "user"),
         "PIFUHD_SITE": str(blenders.pytest_site(tmp_path / "site")),
     }
-    run([blenders.real_blender(), "-b", "--factory-startup", "--python"], environment)
+    run([blenders.real_blender(program), "-b", "--factory-startup", "--python"], environment)

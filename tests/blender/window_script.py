@@ -86,6 +86,8 @@ def pull_box():
         yield 0.5
         seen[f"box after {end}"] = list(settings.box)
         settings.box = (8, 8, 56, 56)
+        with bpy.context.temp_override(window=window(), area=editor, region=canvas):
+            bpy.ops.wm.tool_set_by_id(name="builtin.sample")  # which 5.x has from the start
     pointer('LEFTMOUSE', 'RELEASE', 40)
     yield 0.5
     shot("box")

@@ -56,7 +56,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="F[,F]",
         help=f"one or more of {', '.join(exporting.FORMATS)} (default glb)",
     )
-    add("--resume", action="store_true", help="leave out photos whose files are all there")
+    resume = "leave out photos whose files are all there, whatever settings made them"
+    add("--resume", action="store_true", help=resume)
     add("--jsonl", action="store_true", help="report in lines of JSON, and print nothing else there")
     detail = parser.add_argument_group("the model")
     _add_settings(detail)

@@ -21,6 +21,7 @@ from .engine.errors import Cancelled, EngineError
 from .engine.findings import Finding, examine
 from .engine.process import EngineProcess
 from .job import STARTING, talking
+from .labels import words
 from .tasks import Task
 
 POLL = 1.0  # seconds between two looks at the engine
@@ -93,8 +94,9 @@ def described(state: dict[str, Any]) -> str:
     """The engine's state in words: on what it computes, and the memory that it holds."""
     kind = state["device"].partition(":")[0]
     here, there = (devices.in_words(state[name] / 1e6) for name in ("resident", "device_memory"))
-    held = f"{there} there, {here} here" if state["device_memory"] else f"{here} of memory"
-    return f"Ready {WHERE.get(kind, kind)}: {held}"
+    both = words("{there} there, {here} here", there=there, here=here)
+    held = both if state["device_memory"] else words("{size} of memory", size=here)
+    return words("Ready {where}: {held}", where=words(WHERE.get(kind, kind)), held=held)
 
 
 def findings() -> list[Finding]:

@@ -70,13 +70,10 @@ def forget() -> None:
     _factors.clear()
 
 
-def in_words(resolution: int, weights: str, device: str) -> str:
-    """ "about 4 s, 0.5 GB, 46,000 vertices", each rounded to what such an estimate is worth."""
-    memory = megabytes(resolution, weights) / 1000
-    return (
-        f"About {duration(seconds(resolution, weights, device))}, {memory:.1f} GB, "
-        f"{_rounded(vertices(resolution)):,} vertices"
-    )
+def cost(resolution: int, weights: str, device: str) -> tuple[str, float, int]:
+    """Time in words, gigabytes of memory, and vertices, rounded to what such an estimate is worth."""
+    time = duration(seconds(resolution, weights, device))
+    return time, megabytes(resolution, weights) / 1000, _rounded(vertices(resolution))
 
 
 def duration(value: float) -> str:

@@ -7,7 +7,7 @@ import bpy
 
 from . import engine_setup, estimate, jobs, normal_images, people, request, results, settings_panels
 from .finish import ONE
-from .labels import draw_text
+from .labels import draw_text, words
 
 LOWER_RESOLUTION = 128
 SPACES = {'VIEW_3D': "", 'IMAGE_EDITOR': "image_"}
@@ -62,8 +62,11 @@ def _draw_image(layout: bpy.types.UILayout, settings: Any) -> None:
     row.operator("pifuhd.use_editor_image", text="Editor")
     found = people.boxes(settings.image) if settings.image is not None else {}
     if len(found) > 1 and not settings.own_box:
-        chosen = f"person {settings.person}" if settings.people == ONE else "everybody"
-        layout.label(text=f"{len(found)} people found: {chosen}", icon='COMMUNITY')
+        if settings.people == ONE:
+            text = words("{count} people found: person {number}", count=len(found), number=settings.person)
+        else:
+            text = words("{count} people found: everybody", count=len(found))
+        layout.label(text=text, icon='COMMUNITY', translate=False)
 
 
 def _draw_presets(layout: bpy.types.UILayout, settings: Any) -> None:
@@ -73,7 +76,7 @@ def _draw_presets(layout: bpy.types.UILayout, settings: Any) -> None:
     row = layout.row()
     row.alignment = 'CENTER'
     row.active = False
-    row.label(text=request.cost(settings))
+    row.label(text=request.cost(settings), translate=False)
 
 
 def _draw_job(layout: bpy.types.UILayout, job: jobs.Job) -> None:
@@ -81,11 +84,13 @@ def _draw_job(layout: bpy.types.UILayout, job: jobs.Job) -> None:
     row = column.row()
     row.scale_y = 1.8
     label = "Cancelling" if job.cancelling else job.label
-    row.progress(factor=job.fraction, type='BAR', text=f"{label}, {job.fraction * 100:.0f} %")
+    stage = words("{stage}, {percent:.0f} %", stage=words(label), percent=job.fraction * 100)
+    row.progress(factor=job.fraction, type='BAR', text=stage, translate=False)
     row = column.row(align=True)
     left = row.row()
     left.active = False
-    left.label(text="" if job.cancelling else f"{estimate.duration(job.remaining)} left".capitalize())
+    time = words("{time} left", time=estimate.duration(job.remaining)).capitalize()
+    left.label(text="" if job.cancelling else time, translate=False)
     row.operator("pifuhd.cancel", icon='X')
 
 
@@ -97,7 +102,8 @@ def _draw_notice(context: bpy.types.Context, layout: bpy.types.UILayout) -> None
     draw_text(context, box, notice.text, 'ERROR' if notice.code else 'INFO')
     draw_text(context, box, notice.hint, 'BLANK1')
     if notice.code == "out_of_memory":
-        lower = box.operator("wm.context_set_int", text=f"Set Resolution to {LOWER_RESOLUTION}")
+        text = words("Set Resolution to {resolution}", resolution=LOWER_RESOLUTION)
+        lower = box.operator("wm.context_set_int", text=text, translate=False)
         lower.data_path = "scene.pifuhd.resolution"
         lower.value = LOWER_RESOLUTION
     elif notice.code in {"engine_start", "engine_died", "protocol", "internal"}:

@@ -11,6 +11,7 @@ from . import estimate, images, orientation, weights
 from .engine.client import NormalMaps
 from .engine.errors import EngineError
 from .finish import ONE, Finish
+from .labels import words
 
 
 class Order(NamedTuple):
@@ -87,7 +88,9 @@ def with_person_of(chosen: dict[str, Any], older: dict[str, Any]) -> dict[str, A
 def cost(settings: Any) -> str:
     """The estimate of time and memory, in words."""
     kind = weights.NAMES.get(settings.weights, "file")
-    return estimate.in_words(settings.resolution, kind, settings.device)
+    time, memory, vertices = estimate.cost(settings.resolution, kind, settings.device)
+    text = "About {time}, {memory:.1f} GB, {vertices:,} vertices"
+    return words(text, time=time, memory=memory, vertices=vertices)
 
 
 def _upright_box(settings: Any, turned: int) -> list[float]:

@@ -7,6 +7,7 @@ import bpy
 
 from . import jobs, people, weights
 from .finish import ONE
+from .labels import words
 
 SIDES = ("Left", "Top", "Right", "Bottom")
 
@@ -42,9 +43,11 @@ class _Person(_Settings):
         column.prop(settings, "person")
         if len(found) > 1:
             for number, (left, top, right, bottom) in found.items():
-                size = f"{number}: {right - left:.0f} x {bottom - top:.0f} pixels"
+                size = {"width": right - left, "height": bottom - top}
+                text = words("{number}: {width:.0f} x {height:.0f} pixels", number=number, **size)
                 depressed = number == settings.person and settings.people == ONE
-                choose = column.operator("wm.context_set_int", text=size, icon='USER', depress=depressed)
+                how = {"icon": 'USER', "depress": depressed, "translate": False}
+                choose = column.operator("wm.context_set_int", text=text, **how)
                 choose.data_path, choose.value = "scene.pifuhd.person", number
 
 

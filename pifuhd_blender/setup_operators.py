@@ -7,6 +7,7 @@ import bpy
 
 from . import devices, engine_setup, engine_status, jobs, weights_download
 from .engine.errors import EngineError
+from .labels import words
 
 OFFLINE = "Blender is offline. Turn on Allow Online Access in Preferences > System."
 
@@ -30,7 +31,7 @@ def busy() -> str:
     if weights_download.current() is not None:
         return "Weights are being downloaded. Wait for it, or cancel it."
     task = engine_setup.current()
-    return f"{task.name}. Wait until that is done." if task is not None else ""
+    return words("{task}. Wait until that is done.", task=words(task.name)) if task is not None else ""
 
 
 class _SetupOperator(bpy.types.Operator):
@@ -136,7 +137,7 @@ class PIFUHD_OT_remove_engine(_SetupOperator):
             self,
             event,
             title="Remove the engine?",
-            message=f"This frees {size}. Set Up Engine downloads it again.",
+            message=words("This frees {size}. Set Up Engine downloads it again.", size=size),
             confirm_text="Remove",
         )
 
@@ -177,8 +178,10 @@ class PIFUHD_OT_download_weights(_SetupOperator):
         column.separator()
         column.operator("wm.url_open", text="Read the Licence", icon='URL').url = weights_download.LICENCE_URL
         column.separator()
-        column.label(text=f"Download: {weights_download.ENTRY.about}, half of it on disk afterwards")
-        column.label(text=f"Into: {weights_download.ENTRY.path.parent}")
+        entry = weights_download.ENTRY
+        size = words("Download: {about}, half of it on disk afterwards", about=words(entry.about))
+        column.label(text=size, translate=False)
+        column.label(text=words("Into: {folder}", folder=entry.path.parent), translate=False)
         column.separator()
         column.prop(self, "accepted")
 

@@ -4,7 +4,7 @@
 import bpy
 
 from . import devices, engine_setup, engine_status, weights_download
-from .labels import draw_text
+from .labels import draw_text, words
 from .tasks import Task
 
 WHAT = (
@@ -55,7 +55,8 @@ class PIFUHD_PT_setup(bpy.types.Panel):
         row.operator("pifuhd.set_up_engine", text=_verb(), icon='IMPORT')
         if engine_setup.removable_mb():
             size = devices.in_words(engine_setup.removable_mb())
-            layout.operator("pifuhd.remove_engine", text=f"Remove {size}", icon='TRASH')
+            text = words("Remove {size}", size=size)
+            layout.operator("pifuhd.remove_engine", text=text, icon='TRASH', translate=False)
 
 
 class PIFUHD_PT_setup_other(bpy.types.Panel):
@@ -119,13 +120,16 @@ class PIFUHD_PT_environment(bpy.types.Panel):
         layout = self.layout
         stamp, chosen = engine_setup.status().stamp, engine_setup.preferences()
         if stamp is not None and chosen is not None:
-            layout.label(text=f"PyTorch for: {devices.find(stamp.device).name}")
+            text = words("PyTorch for: {device}", device=words(devices.find(stamp.device).name))
+            layout.label(text=text, translate=False)
             layout.prop(chosen, "device")
             row = layout.row(align=True)
             row.operator("pifuhd.set_up_engine", text="Set Up Again", icon='FILE_REFRESH')
-            row.operator("pifuhd.remove_engine", text=f"Remove {devices.in_words(stamp.mb)}", icon='TRASH')
+            text = words("Remove {size}", size=devices.in_words(stamp.mb))
+            row.operator("pifuhd.remove_engine", text=text, icon='TRASH', translate=False)
         else:
-            draw_text(context, layout, f"Environment of your own: {engine_setup.status().python}")
+            python = engine_setup.status().python
+            draw_text(context, layout, words("Environment of your own: {path}", path=python))
         _draw_weights(context, layout)
         layout.operator("pifuhd.examine_engine", icon='VIEWZOOM')
         _draw_findings(context, layout)
@@ -155,8 +159,8 @@ def draw_task(context: bpy.types.Context, layout: bpy.types.UILayout, task: Task
     row.scale_y = 1.8
     label = "Cancelling" if task.cancelling else task.label
     if task.total_mb and task.done_mb:
-        text = f"{task.done_mb:,.0f} of {task.total_mb:,.0f} MB"
-        row.progress(factor=task.done_mb / task.total_mb, type='BAR', text=text)
+        text = words("{done:,.0f} of {total:,.0f} MB", done=task.done_mb, total=task.total_mb)
+        row.progress(factor=task.done_mb / task.total_mb, type='BAR', text=text, translate=False)
     else:
         row.progress(factor=0.0, type='BAR', text=f"{task.done_mb:,.0f} MB" if task.done_mb else task.name)
     draw_text(context, layout, label, 'TIME')
@@ -176,7 +180,8 @@ def draw_choices(layout: bpy.types.UILayout, chosen: bpy.types.AddonPreferences)
         _draw_fact(column, "Download", device.download)
     if engine_setup.kept_mb():
         _draw_fact(column, "Of it here", devices.in_words(engine_setup.kept_mb()))
-    _draw_fact(column, "Disk", f"{devices.in_words(device.room_mb)} while it works")
+    room = devices.in_words(device.room_mb)
+    _draw_fact(column, "Disk", words("{size} while it works", size=room))
     row = _draw_fact(column, "Folder", str(engine_setup.folder()))
     row.operator("wm.path_open", text="", icon='FILE_FOLDER', emboss=False).filepath = str(
         engine_setup.folder()
@@ -216,8 +221,8 @@ def _draw_weights(context: bpy.types.Context, layout: bpy.types.UILayout) -> Non
     if weights_download.here():
         layout.label(text="PIFuHD's weights are here", icon='CHECKMARK')
     else:
-        text = f"PIFuHD's Weights ({weights_download.ENTRY.about})"
-        layout.operator("pifuhd.download_weights", text=text, icon='IMPORT')
+        text = words("PIFuHD's Weights ({about})", about=words(weights_download.ENTRY.about))
+        layout.operator("pifuhd.download_weights", text=text, icon='IMPORT', translate=False)
 
 
 def _draw_findings(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:

@@ -4,8 +4,8 @@
 It speaks the real protocol with the real code. At each job it reads how to behave from `mode.txt` beside its
 package:
 
-ok; slow (20 s of progress, stops when cancelled); deaf (falls silent for a minute, ignores cancel);
-no_person; out_of_memory; crash (dies in the middle); two (the photo shows two people, side by side);
+ok; slow (20 s of progress, stops when cancelled); steady (3 s); deaf (falls silent for a minute, ignores
+cancel); no_person; out_of_memory; crash (dies in the middle); two (the photo shows two people, side by side);
 bad_mesh (a face beyond the vertices); refuse (ends before it listens); late (listens after 3 s); mute (never
 answers a status). A photo whose bytes hold "nobody" gives no_person in every mode.
 
@@ -84,7 +84,7 @@ def job(request: protocol.Message, send: "Send", cancelled: threading.Event) -> 
         raise EngineError("no_person", "Nobody was found in the photo.", "Use a photo of one whole person.")
     if how == "out_of_memory":
         raise EngineError("out_of_memory", "The memory ran out.", "Lower the resolution.")
-    steps, pause = (40, 0.07) if how == "slow" else (4, 0.005)
+    steps, pause = {"slow": (40, 0.07), "steady": (8, 0.05)}.get(how, (4, 0.005))
     for stage in STAGES:
         for done in range(steps + 1):
             send(

@@ -3,8 +3,9 @@
 
 FOLDER holds what there is of: evaluation.json, ablation.json and robustness.json (of `python -m training
 evaluate`, `ablate` and `robustness`, each with --json), conditions.jpg (`robustness --picture`), the pictures
-of docs/gallery.py in gallery/, and two texts by who looked at the pictures: photographs.md, what goes wrong
-on real ones, and next.md, what the next round would change. A section whose file is not there is not written.
+of docs/gallery.py in gallery/, and texts by who looked at all this: ablation.md, robustness.md and
+gallery.md, what is to be seen there, photographs.md, what goes wrong on real pictures, and next.md, what the
+next round would change. What is not there is not written.
 """
 
 from __future__ import annotations
@@ -36,16 +37,15 @@ def main(folder: Path, page: Path) -> None:
         )
     parts = [BEFORE, "# Results", *_evaluation(*read_report(folder / "evaluation.json"))]
     if (folder / "ablation.json").exists():
-        parts += _ablation(*read_report(folder / "ablation.json"))
+        parts += [*_ablation(*read_report(folder / "ablation.json")), *_text(folder, "ablation")]
     if (folder / "robustness.json").exists():
-        parts += _robustness(*read_report(folder / "robustness.json"))
+        parts += [*_robustness(*read_report(folder / "robustness.json")), *_text(folder, "robustness")]
     parts += _picture(folder / "conditions.jpg", page, "One person in all conditions, with the mesh from the "
                       "camera and from the viewer's right")  # fmt: skip
     parts += _gallery(folder / "gallery", page)
     for name, title in (("photographs", "What goes wrong on real photographs"), ("next", "What comes next")):
-        text = folder / f"{name}.md"
-        if text.exists():
-            parts += [f"## {title}", text.read_text(encoding="utf-8").strip()]
+        if text := _text(folder, name):
+            parts += [f"## {title}", *text]
     with written_whole(page) as partial:
         partial.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
@@ -111,11 +111,17 @@ def _gallery(folder: Path, page: Path) -> list[str]:
         "Made by `python docs/gallery.py compact FOLDER`, failures included: the picture, the normals of "
         "front and back, and the mesh from four sides, coloured and as clay."
     )
-    return ["## Gallery", text, *(line for path in pictures for line in _picture(path, page, path.stem))]
+    shown = [line for path in pictures for line in _picture(path, page, path.stem)]
+    return ["## Gallery", text, *_text(folder.parent, "gallery"), *shown]
 
 
 def _picture(path: Path, page: Path, text: str) -> list[str]:
     return [f"![{text}]({Path(os.path.relpath(path, page.parent)).as_posix()})"] if path.exists() else []
+
+
+def _text(folder: Path, name: str) -> list[str]:
+    text = folder / f"{name}.md"
+    return [text.read_text(encoding="utf-8").strip()] if text.exists() else []
 
 
 def _made_by(about: About) -> str:

@@ -38,12 +38,13 @@ class Result:
 @dataclass(frozen=True)
 class Preview:
     """The coarse mesh of a job that still runs: vertices (V,3) float32, faces (F,3) int32 and colors (V,4)
-    uint8 as in Result.
+    uint8 as in Result; info: its crop, box, people and camera.
     """
 
     vertices: npt.NDArray[np.float32]
     faces: npt.NDArray[np.int32]
     colors: npt.NDArray[np.uint8]
+    info: dict[str, Any]
 
 
 def photo(image: bytes | npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.uint8]]:
@@ -110,7 +111,7 @@ def fault(message: Message) -> str:
 
 def preview(message: Message) -> Preview:
     """The mesh of a `preview` without fault."""
-    return Preview(**message.arrays)
+    return Preview(**message.arrays, info=message.fields["info"])
 
 
 def result(done: Message) -> Result:

@@ -70,11 +70,12 @@ class Reconstruction:
 @dataclass(frozen=True)
 class Preview:
     """The mesh of the first, coarse grid: vertices (V, 3) float32, faces (F, 3) int32 and colors (V, 4) uint8
-    as in Reconstruction; neither smoothed nor reduced."""
+    as in Reconstruction; neither smoothed nor reduced. info: crop, box, people and camera as there."""
 
     vertices: NDArray[np.float32]
     faces: NDArray[np.int32]
     colors: NDArray[np.uint8]
+    info: dict[str, Any]
 
 
 def people(photo: Photo, guide: LoadedWeights, device: str = "auto") -> list[FoundPerson]:
@@ -152,7 +153,8 @@ def reconstruct(
             plain = dataclasses.replace(settings, topology="triangles", smooth=0, faces=0)
             mesh = _mesh(coarse, person, plain, told.again)
             _, placement, colors = finished(mesh, coarse.resolution)
-            return Preview(_in_blender(placement, mesh.vertices), mesh.faces, colors)
+            info = _where(photo, found, placement)
+            return Preview(_in_blender(placement, mesh.vertices), mesh.faces, colors, info)
 
         told("surface", 0, 100, "%")
         batch = POINT_BATCH.get(device.type, GPU_BATCH)
@@ -167,7 +169,6 @@ def reconstruct(
     scale, placement, colors = finished(mesh, settings.resolution)
     told("colour", 1, 1, "meshes")
 
-    crop = photo.crop_to_source(found.crop)
     return Reconstruction(
         vertices=_in_blender(placement, mesh.vertices),
         faces=mesh.faces,
@@ -175,10 +176,7 @@ def reconstruct(
         normals_front=None if maps is None else _normal_picture(maps.front),
         normals_back=None if maps is None else _normal_picture(maps.back),
         info={
-            "crop": {"x": crop.x, "y": crop.y, "side": crop.side},
-            "box": list(found.source_box),
-            "people": [list(box) for box in found.everybody],
-            "camera": {"metres_per_unit": placement.metres_per_unit, "offset": list(placement.offset)},
+            **_where(photo, found, placement),
             "scale": {"source": scale.source, "statures": scale.statures},
             "back_inferred": back is not None,
             "preset": preset.name,
@@ -193,6 +191,17 @@ def reconstruct(
             "warnings": _warnings(sides, scale),
         },
     )
+
+
+def _where(photo: Photo, found: FoundPerson, placement: Placement) -> dict[str, Any]:
+    """What info tells of the place of the person and of the mesh."""
+    crop = photo.crop_to_source(found.crop)
+    return {
+        "crop": {"x": crop.x, "y": crop.y, "side": crop.side},
+        "box": list(found.source_box),
+        "people": [list(box) for box in found.everybody],
+        "camera": {"metres_per_unit": placement.metres_per_unit, "offset": list(placement.offset)},
+    }
 
 
 def in_camera_space(result: Reconstruction) -> Reconstruction:

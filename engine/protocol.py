@@ -59,8 +59,9 @@ FIELDS: Final[dict[str, dict[str, type]]] = {
     "queued": {"place": int},
     # Engine to client: how far a stage is; 0 <= done <= total, counted in `unit`.
     "progress": {"stage": str, "done": int, "total": int, "unit": str},
-    # Engine to client, at most once a job: the mesh of the first, coarse grid, in the Blender frame.
-    "preview": {},
+    # Engine to client, at most once a job: the mesh of the first, coarse grid, in the Blender frame. `info`:
+    # what is known by then of that of `done`.
+    "preview": {"info": dict},
     # Engine to client, ends the job: the reconstruction.
     "done": {"info": dict},
     # Engine to client, ends the job: it was cancelled.

@@ -180,13 +180,12 @@ def _tick() -> float | None:
 
 
 def _show_preview(job: Job, mesh: Preview) -> None:
-    """Draw the coarse mesh where the final one will be, if that is known before its camera is."""
+    """Draw the coarse mesh where the final one will be, and list who was found."""
     older = bpy.data.objects.get(job.finish.replace)
     scene = bpy.data.scenes.get(_target[0]) or bpy.context.scene
-    if older is not None:
-        preview.show(mesh, older.matrix_world, results.metre(scene))
-    elif job.finish.floor and not job.finish.reference:
-        preview.show(mesh, results.world_matrix({}, scene, job.finish), results.metre(scene))
+    matrix = results.world_matrix(mesh.info, scene, job.finish) if older is None else older.matrix_world
+    preview.show(mesh, matrix, results.metre(scene))
+    results.remember_people(mesh.info, job.finish)
 
 
 def _settle(job: Job, outcome: Outcome) -> None:

@@ -42,11 +42,17 @@ def place(
     image = bpy.data.images.get(finish.image)
     if image is not None:
         person[IMAGE_KEY] = image
-        if result.info["people"] and min(image.size) > 0:
-            people.remember(image, result.info["people"], finish.turned)
+        remember_people(result.info, finish)
     if finish.keep_normals:
         normal_images.keep(person, result)
     return person
+
+
+def remember_people(info: dict[str, Any], finish: Finish) -> None:
+    """Have the panel list, and the Image Editor show, who was found in a job's image."""
+    image = bpy.data.images.get(finish.image)
+    if image is not None and info["people"] and min(image.size) > 0:
+        people.remember(image, info["people"], finish.turned)
 
 
 def is_reconstruction(item: bpy.types.Object | None) -> bool:

@@ -54,6 +54,8 @@ class Mesh(Protocol):
     def faces(self) -> npt.NDArray[np.int32]: ...
     @property
     def colors(self) -> npt.NDArray[np.uint8]: ...
+    @property
+    def info(self) -> dict[str, Any]: ...
 
 
 class Outcome(Mesh, Protocol):
@@ -63,8 +65,6 @@ class Outcome(Mesh, Protocol):
     def normals_front(self) -> npt.NDArray[np.uint8] | None: ...
     @property
     def normals_back(self) -> npt.NDArray[np.uint8] | None: ...
-    @property
-    def info(self) -> dict[str, Any]: ...
 
 
 class Work(Protocol):
@@ -248,7 +248,7 @@ class Server:
 
         def show(mesh: Mesh) -> None:
             arrays = {name: getattr(mesh, name) for name in protocol.ARRAYS["preview"]}
-            task.say(Message("preview", {}, arrays))
+            task.say(Message("preview", {"info": mesh.info}, arrays))
 
         on_preview = show if request.fields["preview"] else None
         front = request.arrays.get("normals_front")

@@ -85,6 +85,8 @@ def job(request: protocol.Message, send: "Send", cancelled: threading.Event) -> 
     if how == "out_of_memory":
         raise EngineError("out_of_memory", "The memory ran out.", "Lower the resolution.")
     steps, pause = {"slow": (40, 0.07), "steady": (8, 0.05)}.get(how, (4, 0.005))
+    height = settings.get("height", HEIGHT)
+    seen = camera(photo, height, settings.get("person", 1), 2 if how == "two" else 1)
     for stage in STAGES:
         for done in range(steps + 1):
             send(
@@ -94,20 +96,20 @@ def job(request: protocol.Message, send: "Send", cancelled: threading.Event) -> 
             if cancelled.is_set():
                 raise Cancelled
         if stage == "features" and request.fields["preview"]:
-            send(protocol.Message("preview", {}, box(settings.get("height", HEIGHT))))
+            send(protocol.Message("preview", {"info": seen}, box(height)))
         if how == "deaf" and stage == "features":
             time.sleep(60.0)
         if how == "crash" and stage == "features":
             print("the fake engine falls over", flush=True)
             os._exit(7)
-    arrays = box(settings.get("height", HEIGHT))
+    arrays = box(height)
     if how == "bad_mesh":
         arrays["faces"][0, 0] = 99
     info = {
         "preset": "fake",
         "settings": settings,
         "photo": {"shape": list(photo.shape), "pid": os.getpid()},
-        **camera(photo, settings.get("height", HEIGHT), settings.get("person", 1), 2 if how == "two" else 1),
+        **seen,
     }
     if "normals_front" in request.arrays:
         info["normals"] = [request.arrays[f"normals_{side}"][0, 0].tolist() for side in ("front", "back")]

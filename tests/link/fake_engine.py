@@ -102,7 +102,7 @@ class FakeWork:
                 time.sleep(0.01)
         for stage in STAGES[1:-1]:
             if stage == "colour" and on_preview is not None:
-                on_preview(Tetrahedron({}, faces=FACES + (self.behaviour == "wild preview")))
+                on_preview(Tetrahedron({"people": []}, faces=FACES + (self.behaviour == "wild preview")))
             for done in range(4):
                 progress(stage, done, 3, "steps")
         seen = list(image.shape) if isinstance(image, np.ndarray) else len(image)

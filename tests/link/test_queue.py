@@ -155,6 +155,7 @@ def test_a_preview_comes_before_the_mesh_where_it_is_wanted(serve):
     previews = [item for item in heard if not isinstance(item, tuple)]
     assert len(previews) == 1
     assert previews[0].vertices.shape == (4, 3)
+    assert previews[0].info == {"people": []}
     assert heard.index(previews[0]) < len(heard) - 1
     heard.clear()
     run(client, lambda *progress: heard.append(progress))

@@ -270,14 +270,25 @@ def test_the_preview_goes_when_the_engine_dies(ext, fake):
     assert len(bpy.data.objects) == 0
 
 
-def test_where_the_place_depends_on_the_camera_there_is_no_preview(ext, fake):
+def test_where_the_place_depends_on_the_camera_the_preview_stands_where_the_mesh_will(ext, fake):
     fake.mode = "slow"
     settings, layer = {"height": 1.75, "resolution": 64}, bpy.context.view_layer
     middle = ext.finish.Finish(floor=False)
     ext.jobs.start("ada", b"a photo", settings, bpy.context.scene, layer, middle)
-    job = ext.jobs.current()
-    wait_for(lambda: ext.jobs._tick() and job.preview is not None)
-    ext.jobs._tick()
-    assert not ext.preview.shown()
-    job.cancel()
+    wait_for(lambda: ext.jobs._tick() and ext.preview.shown())
+    assert tuple(ext.preview._matrix.translation) == pytest.approx((0, 0, -0.875))
+    ext.jobs.current().cancel()
+    finish(ext)
+
+
+def test_who_was_found_is_listed_while_the_job_still_runs(ext, fake, photo):
+    fake.mode = "slow"
+    image = bpy.data.images.load(str(photo))
+    plan = ext.finish.Finish(image=image.name)
+    scene = bpy.context.scene
+    ext.jobs.start("ada", photo.read_bytes(), {"height": 1.75}, scene, scene.view_layers[0], plan)
+    assert not ext.people.boxes(image)
+    wait_for(lambda: ext.jobs._tick() and ext.preview.shown())
+    assert list(ext.people.boxes(image)) == [1]
+    ext.jobs.current().cancel()
     finish(ext)

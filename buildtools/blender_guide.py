@@ -74,6 +74,7 @@ def user() -> Iterator[float]:
     view().tag_redraw()
     yield 1.0
     shot("ready", region(view(), 'UI'))
+    shot("chosen")
 
     settings.resolution = 512  # at less the job is over before a picture of it is taken
     with in_view():
@@ -86,10 +87,12 @@ def user() -> Iterator[float]:
         raise RuntimeError(jobs.notice().text)
     space = view().spaces.active
     space.shading.color_type = 'VERTEX'
-    with in_view():
-        bpy.ops.view3d.view_orbit(angle=0.6, type='ORBITLEFT')
     settings.resolution = 256
     yield 2.0
+    shot("made")
+    with in_view():
+        bpy.ops.view3d.view_orbit(angle=0.6, type='ORBITLEFT')
+    yield 1.0
     shot("done")
 
     editor = area('PROPERTIES')

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -136,7 +137,7 @@ class Setup(Task):
         """Take from a line of pip what it does, or why it fails."""
         first, _, rest = line.partition(" ")
         if first in ("Downloading", "Processing") and ".metadata" not in rest:
-            self.label = f"{first} {rest.rpartition('/')[2].partition('-')[0]}"
+            self.label = f"{first} {package_of(rest)}"
         elif line.startswith("Installing collected packages"):
             self.label, self.total_mb = "Installing; this can take minutes", 0.0
         elif first == "ERROR:":
@@ -186,6 +187,11 @@ class Removal(Task):
     def work(self) -> None:
         for grave in self._doomed:
             shutil.rmtree(grave)
+
+
+def package_of(told: str) -> str:
+    """The package of which pip says that it downloads or processes it: its file, "(from ...)", "(338 MB)"."""
+    return re.split(r"[/\\]", told.partition(" (")[0])[-1].partition("-")[0]
 
 
 def pytorch_arguments(label: str, requirements: Path) -> list[str]:

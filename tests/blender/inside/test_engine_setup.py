@@ -228,6 +228,19 @@ def test_a_named_interpreter_makes_the_environment(ext, home, requirements, tmp_
         ("exit 3", "does not run as a Python"),
     ],
 )
+@pytest.mark.parametrize(
+    "told",
+    [
+        "https://host/whl/torch-2.13.0%2Bcpu-cp311-cp311-linux_x86_64.whl (190.1 MB)",
+        "./My Wheels/torch-2.13.0-cp311-cp311-linux_x86_64.whl (from -r /folder/requirements.txt (line 3))",
+        r"c:\wheels\torch-2.13.0-cp311-cp311-win_amd64.whl (from -r c:\folder\requirements.txt (line 3))",
+        "torch-2.13.0-cp311-cp311-linux_x86_64.whl",
+    ],
+)
+def test_the_package_that_pip_works_on_is_named(ext, told):
+    assert ext.installation.package_of(told) == "torch"
+
+
 def test_an_interpreter_that_does_not_fit_is_named(ext, home, requirements, tmp_path, text, message):
     choices(ext).base_python = script(tmp_path / "other", text)
     set_up(ext)

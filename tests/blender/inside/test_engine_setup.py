@@ -221,14 +221,6 @@ def test_a_named_interpreter_makes_the_environment(ext, home, requirements, tmp_
 
 
 @pytest.mark.parametrize(
-    "text, message",
-    [
-        ("echo '{\"python\": [3, 9], \"packages\": {}}'", "is Python 3.9, and PyTorch needs 3.11 to 3.14"),
-        ("echo nonsense", "does not run as a Python"),
-        ("exit 3", "does not run as a Python"),
-    ],
-)
-@pytest.mark.parametrize(
     "told",
     [
         "https://host/whl/torch-2.13.0%2Bcpu-cp311-cp311-linux_x86_64.whl (190.1 MB)",
@@ -241,6 +233,14 @@ def test_the_package_that_pip_works_on_is_named(ext, told):
     assert ext.installation.package_of(told) == "torch"
 
 
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("echo '{\"python\": [3, 9], \"packages\": {}}'", "is Python 3.9, and PyTorch needs 3.11 to 3.14"),
+        ("echo nonsense", "does not run as a Python"),
+        ("exit 3", "does not run as a Python"),
+    ],
+)
 def test_an_interpreter_that_does_not_fit_is_named(ext, home, requirements, tmp_path, text, message):
     choices(ext).base_python = script(tmp_path / "other", text)
     set_up(ext)

@@ -75,7 +75,7 @@ class PIFUHD_OT_use_editor_image(bpy.types.Operator):
 
 class PIFUHD_OT_paste_image(bpy.types.Operator):
     bl_idname = "pifuhd.paste_image"
-    bl_label = "Paste"
+    bl_label = "Paste Photograph"
     bl_description = "Take a picture from the clipboard. It is packed into the file"
     bl_options = {'UNDO'}
 

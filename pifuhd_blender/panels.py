@@ -91,7 +91,7 @@ def _draw_job(layout: bpy.types.UILayout, job: jobs.Job) -> None:
     left.active = False
     time = words("{time} left", time=estimate.duration(job.remaining)).capitalize()
     left.label(text="" if job.cancelling else time, translate=False)
-    row.operator("pifuhd.cancel", icon='X')
+    row.operator("pifuhd.cancel", text="Cancel", icon='X')
 
 
 def _draw_notice(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:

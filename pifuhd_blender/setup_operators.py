@@ -91,7 +91,7 @@ class PIFUHD_OT_set_up_engine(_SetupOperator):
 
 class PIFUHD_OT_cancel_engine_setup(_SetupOperator):
     bl_idname = "pifuhd.cancel_engine_setup"
-    bl_label = "Cancel"
+    bl_label = "Cancel Setup"
     bl_description = "Stop. What was downloaded is kept, and setting up again goes on from there"
 
     @classmethod
@@ -191,7 +191,7 @@ class PIFUHD_OT_download_weights(_SetupOperator):
 
 class PIFUHD_OT_cancel_weights(_SetupOperator):
     bl_idname = "pifuhd.cancel_weights"
-    bl_label = "Cancel"
+    bl_label = "Cancel Download"
     bl_description = "Stop the download. What has arrived is kept"
 
     @classmethod

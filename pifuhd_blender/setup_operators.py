@@ -178,10 +178,10 @@ class PIFUHD_OT_download_weights(_SetupOperator):
         column.separator()
         column.operator("wm.url_open", text="Read the Licence", icon='URL').url = weights_download.LICENCE_URL
         column.separator()
-        entry = weights_download.ENTRY
-        size = words("Download: {about}, half of it on disk afterwards", about=words(entry.about))
-        column.label(text=size, translate=False)
-        column.label(text=words("Into: {folder}", folder=entry.path.parent), translate=False)
+        text = words("Download: about {size}, half of it on disk afterwards", size=weights_download.SIZE)
+        column.label(text=text, translate=False)
+        folder = weights_download.ENTRY.path.parent
+        column.label(text=words("Into: {folder}", folder=folder), translate=False)
         column.separator()
         column.prop(self, "accepted")
 

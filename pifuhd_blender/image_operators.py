@@ -113,6 +113,8 @@ class PIFUHD_OT_paste_image(bpy.types.Operator):
         if not pasted:
             self.report({'ERROR'}, "The clipboard's picture could not be read. Save it as a file instead.")
             return {'CANCELLED'}
+        # Blender does not count what it pasted as changed, and would pack nothing.
+        pasted[0].pixels[0] = pasted[0].pixels[0]
         pasted[0].pack()
         context.scene.pifuhd.image = pasted[0]
         return {'FINISHED'}

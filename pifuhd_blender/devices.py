@@ -39,11 +39,6 @@ class Device:
     download_mb: int | None
     room_mb: int
 
-    @property
-    def download(self) -> str:
-        """The download's size in words."""
-        return "several GB" if self.download_mb is None else f"about {in_words(self.download_mb)}"
-
 
 def in_words(megabytes: float) -> str:
     """Megabytes as a person would say them: 338 MB, 2.9 GB."""

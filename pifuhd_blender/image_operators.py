@@ -75,7 +75,7 @@ class PIFUHD_OT_use_editor_image(bpy.types.Operator):
 
 class PIFUHD_OT_paste_image(bpy.types.Operator):
     bl_idname = "pifuhd.paste_image"
-    bl_label = "Paste"
+    bl_label = "Paste Photograph"
     bl_description = "Take a picture from the clipboard. It is packed into the file"
     bl_options = {'UNDO'}
 
@@ -113,6 +113,8 @@ class PIFUHD_OT_paste_image(bpy.types.Operator):
         if not pasted:
             self.report({'ERROR'}, "The clipboard's picture could not be read. Save it as a file instead.")
             return {'CANCELLED'}
+        # Blender does not count what it pasted as changed, and would pack nothing.
+        pasted[0].pixels[0] = pasted[0].pixels[0]
         pasted[0].pack()
         context.scene.pifuhd.image = pasted[0]
         return {'FINISHED'}

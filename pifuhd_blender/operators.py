@@ -125,7 +125,7 @@ class PIFUHD_OT_rebuild(_Reconstructs, bpy.types.Operator):
 
 class PIFUHD_OT_cancel(bpy.types.Operator):
     bl_idname = "pifuhd.cancel"
-    bl_label = "Cancel"
+    bl_label = "Cancel Reconstruction"
     bl_description = "Stop the running reconstruction"
 
     @classmethod

@@ -89,9 +89,9 @@ def _draw_job(layout: bpy.types.UILayout, job: jobs.Job) -> None:
     row = column.row(align=True)
     left = row.row()
     left.active = False
-    time = words("{time} left", time=estimate.duration(job.remaining)).capitalize()
-    left.label(text="" if job.cancelling else time, translate=False)
-    row.operator("pifuhd.cancel", icon='X')
+    text = words("{time} left", time=words(estimate.duration(job.remaining)))
+    left.label(text="" if job.cancelling else text[:1].upper() + text[1:], translate=False)
+    row.operator("pifuhd.cancel", text="Cancel", icon='X')
 
 
 def _draw_notice(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:

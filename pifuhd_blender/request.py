@@ -90,7 +90,7 @@ def cost(settings: Any) -> str:
     kind = weights.NAMES.get(settings.weights, "file")
     time, memory, vertices = estimate.cost(settings.resolution, kind, settings.device)
     text = "About {time}, {memory:.1f} GB, {vertices:,} vertices"
-    return words(text, time=time, memory=memory, vertices=vertices)
+    return words(text, time=words(time), memory=memory, vertices=vertices)
 
 
 def _upright_box(settings: Any, turned: int) -> list[float]:

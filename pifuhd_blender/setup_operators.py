@@ -91,7 +91,7 @@ class PIFUHD_OT_set_up_engine(_SetupOperator):
 
 class PIFUHD_OT_cancel_engine_setup(_SetupOperator):
     bl_idname = "pifuhd.cancel_engine_setup"
-    bl_label = "Cancel"
+    bl_label = "Cancel Setup"
     bl_description = "Stop. What was downloaded is kept, and setting up again goes on from there"
 
     @classmethod
@@ -178,10 +178,10 @@ class PIFUHD_OT_download_weights(_SetupOperator):
         column.separator()
         column.operator("wm.url_open", text="Read the Licence", icon='URL').url = weights_download.LICENCE_URL
         column.separator()
-        entry = weights_download.ENTRY
-        size = words("Download: {about}, half of it on disk afterwards", about=words(entry.about))
-        column.label(text=size, translate=False)
-        column.label(text=words("Into: {folder}", folder=entry.path.parent), translate=False)
+        text = words("Download: about {size}, half of it on disk afterwards", size=weights_download.SIZE)
+        column.label(text=text, translate=False)
+        folder = weights_download.ENTRY.path.parent
+        column.label(text=words("Into: {folder}", folder=folder), translate=False)
         column.separator()
         column.prop(self, "accepted")
 
@@ -191,7 +191,7 @@ class PIFUHD_OT_download_weights(_SetupOperator):
 
 class PIFUHD_OT_cancel_weights(_SetupOperator):
     bl_idname = "pifuhd.cancel_weights"
-    bl_label = "Cancel"
+    bl_label = "Cancel Download"
     bl_description = "Stop the download. What has arrived is kept"
 
     @classmethod

@@ -162,7 +162,8 @@ def draw_task(context: bpy.types.Context, layout: bpy.types.UILayout, task: Task
         text = words("{done:,.0f} of {total:,.0f} MB", done=task.done_mb, total=task.total_mb)
         row.progress(factor=task.done_mb / task.total_mb, type='BAR', text=text, translate=False)
     else:
-        row.progress(factor=0.0, type='BAR', text=f"{task.done_mb:,.0f} MB" if task.done_mb else task.name)
+        text = words("{done:,.0f} MB", done=task.done_mb) if task.done_mb else words(task.name)
+        row.progress(factor=0.0, type='BAR', text=text, translate=False)
     draw_text(context, layout, label, 'TIME')
     layout.operator(cancel, icon='X')
 
@@ -176,8 +177,11 @@ def draw_choices(layout: bpy.types.UILayout, chosen: bpy.types.AddonPreferences)
         _draw_fact(column, "Found", "no graphics card" if device.key == 'CPU' else device.name)
     if chosen.wheel_folder:
         _draw_fact(column, "Download", "nothing")
+    elif device.download_mb is None:
+        _draw_fact(column, "Download", "several GB")
     else:
-        _draw_fact(column, "Download", device.download)
+        size = devices.in_words(device.download_mb)
+        _draw_fact(column, "Download", words("about {size}", size=size))
     if engine_setup.kept_mb():
         _draw_fact(column, "Of it here", devices.in_words(engine_setup.kept_mb()))
     room = devices.in_words(device.room_mb)
@@ -221,7 +225,7 @@ def _draw_weights(context: bpy.types.Context, layout: bpy.types.UILayout) -> Non
     if weights_download.here():
         layout.label(text="PIFuHD's weights are here", icon='CHECKMARK')
     else:
-        text = words("PIFuHD's Weights ({about})", about=words(weights_download.ENTRY.about))
+        text = words("PIFuHD's Weights (about {size})", size=weights_download.SIZE)
         layout.operator("pifuhd.download_weights", text=text, icon='IMPORT', translate=False)
 
 

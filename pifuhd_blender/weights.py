@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from . import weights_download
+from .labels import words
 
 EMBEDDED, DOWNLOADED, FILE = "EMBEDDED", "PIFUHD", "FILE"
 NAMES = {EMBEDDED: "compact", DOWNLOADED: weights_download.ENTRY.name}
@@ -22,9 +23,10 @@ def engine_name(choice: str, file: str) -> str | None:
 def problem(choice: str, file: str) -> str:
     """Why the chosen weights cannot be used, with the next step; "" where they can, as far as is known."""
     if choice == DOWNLOADED and not weights_download.here():
-        return (
-            f"PIFuHD's weights are not downloaded ({weights_download.ENTRY.about}). Download them under "
-            "Engine, or choose the embedded ones."
+        return words(
+            "PIFuHD's weights are not downloaded (about {size}). Download them under Engine, or choose the "
+            "embedded ones.",
+            size=weights_download.SIZE,
         )
     if choice == FILE and not file:
         return "No weights file is chosen. Choose one, or take the embedded weights."

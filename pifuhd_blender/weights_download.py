@@ -8,13 +8,14 @@ from typing import Final
 
 import bpy
 
-from . import engine_setup
+from . import devices, engine_setup
 from .engine import spawn
 from .engine.errors import Cancelled, EngineError
 from .engine.weights.registry import REGISTRY
 from .tasks import Task
 
 ENTRY: Final = REGISTRY["pifuhd"]
+SIZE: Final = devices.in_words(ENTRY.about_mb)
 LICENCE: Final = (
     "The released checkpoint belongs to the authors of PIFuHD.",
     "Licence: Creative Commons Attribution-NonCommercial, CC BY-NC 4.0",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from buildtools import blenders, contact_sheet, demo, shell, venv
+from buildtools import blenders, checks, contact_sheet, demo, shell, venv
 from buildtools.shell import ROOT, BuildError
 
 
@@ -172,6 +172,22 @@ def test_the_mirror_is_the_one_apt_uses(tmp_path: Path, name: str, text: str) ->
 def test_a_machine_without_a_debian_mirror_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="on Debian only"):
         blenders.debian_mirror(tmp_path)
+
+
+def test_only_a_newest_blender_that_cannot_be_installed_is_gone_without(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_suite: str) -> blenders.Blender:
+        raise error
+
+    monkeypatch.setattr(blenders, "install_debian", fails)
+    error: BuildError = blenders.NotInstalled("Blender from Debian sid could not be installed.", "Wait.")
+    assert checks.newest_blender() is None
+    printed = "==> Going on without the newest Blender: Blender from Debian sid could not be installed.\n"
+    assert capsys.readouterr().out == printed
+    error = BuildError("The Blender installed in sid does not run.", "Delete that folder.")
+    with pytest.raises(BuildError, match="does not run"):
+        checks.newest_blender()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the launcher is for Debian's Blender")

@@ -4,10 +4,11 @@
 It speaks the real protocol with the real code. At each job it reads how to behave from `mode.txt` beside its
 package:
 
-ok; slow (20 s of progress, stops when cancelled); steady (3 s); deaf (falls silent for a minute, ignores
-cancel); no_person; out_of_memory; crash (dies in the middle); two (the photo shows two people, side by side);
-bad_mesh (a face beyond the vertices); refuse (ends before it listens); late (listens after 3 s); mute (never
-answers a status). A photo whose bytes hold "nobody" gives no_person in every mode.
+ok; slow (20 s of progress, stops when cancelled); held (waits after the preview until the mode is another);
+deaf (falls silent for a minute, ignores cancel); no_person; out_of_memory; crash (dies in the middle); two
+(the photo shows two people, side by side); bad_mesh (a face beyond the vertices); refuse (ends before it
+listens); late (listens after 3 s); mute (never answers a status). A photo whose bytes hold "nobody" gives
+no_person in every mode.
 
 It says to hold 900 MB, and 100 MB once its weights are unloaded.
 
@@ -84,7 +85,7 @@ def job(request: protocol.Message, send: "Send", cancelled: threading.Event) -> 
         raise EngineError("no_person", "Nobody was found in the photo.", "Use a photo of one whole person.")
     if how == "out_of_memory":
         raise EngineError("out_of_memory", "The memory ran out.", "Lower the resolution.")
-    steps, pause = {"slow": (40, 0.07), "steady": (8, 0.05)}.get(how, (4, 0.005))
+    steps, pause = (40, 0.07) if how == "slow" else (4, 0.005)
     height = settings.get("height", HEIGHT)
     seen = camera(photo, height, settings.get("person", 1), 2 if how == "two" else 1)
     for stage in STAGES:
@@ -97,6 +98,8 @@ def job(request: protocol.Message, send: "Send", cancelled: threading.Event) -> 
                 raise Cancelled
         if stage == "features" and request.fields["preview"]:
             send(protocol.Message("preview", {"info": seen}, box(height)))
+        while how == "held" and stage == "features" and mode() == "held" and not cancelled.is_set():
+            time.sleep(0.02)
         if how == "deaf" and stage == "features":
             time.sleep(60.0)
         if how == "crash" and stage == "features":

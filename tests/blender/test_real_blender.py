@@ -12,10 +12,11 @@ import pytest
 from . import blenders
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory):
+@pytest.fixture(scope="module", params=blenders.real_blenders(), ids=blenders.suite)
+def installed(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("real")
-    return blenders.Installed(folder, blenders.zip_with_fake_engine(folder / "pifuhd_blender.zip", "ok"))
+    package = blenders.zip_with_fake_engine(folder / "pifuhd_blender.zip", "ok")
+    return blenders.Installed(folder, package, request.param)
 
 
 @pytest.fixture

@@ -147,15 +147,6 @@ def test_the_preferences_are_drawn(played):
     assert "Traceback" not in printed
 
 
-def test_undo_a_second_window_and_a_deleted_scene_do_not_keep_a_job_from_its_end(played):
-    seen = played[0]
-    assert seen["undone meanwhile"] == seen["redone meanwhile"] == ["FINISHED"]
-    assert seen["windows more meanwhile"] == 1
-    assert seen["job was still at work"]
-    assert len(seen["in the scene that is left"]) == 1
-    assert seen["notice after all that"]
-
-
 def test_another_file_cancels_the_job(played):
     assert "another file was opened" in played[0]["after load"]
 

@@ -94,35 +94,6 @@ def pull_box():
     settings.own_box = False
 
 
-def disturb():
-    """Undo and redo, open and close a second window, and delete the scene that a job was started in."""
-    set_mode("steady")
-    start()
-    job = jobs.current()
-    yield from until(lambda: job.fraction > 0.05)
-    with in_view():
-        seen["undone meanwhile"] = sorted(bpy.ops.ed.undo())
-        yield 0.3
-        seen["redone meanwhile"] = sorted(bpy.ops.ed.redo())
-    yield 0.3
-    windows = bpy.context.window_manager.windows
-    before = len(windows)
-    with in_view():
-        bpy.ops.wm.window_new()
-    yield 0.5
-    seen["windows more meanwhile"] = len(windows) - before
-    with bpy.context.temp_override(window=windows[-1]):
-        bpy.ops.wm.window_close()
-    other = bpy.data.scenes.new("Other")
-    other.pifuhd.image = bpy.data.images["ada.png"]
-    window().scene = other
-    bpy.data.scenes.remove(bpy.data.scenes[0] if bpy.data.scenes[0] != other else bpy.data.scenes[1])
-    seen["job was still at work"] = jobs.current() is job
-    yield from until(lambda: jobs.current() is None)
-    seen["in the scene that is left"] = [item.name for item in other.objects]
-    seen["notice after all that"] = jobs.notice() is None
-
-
 def user():
     for item in list(bpy.data.objects):
         bpy.data.objects.remove(item)
@@ -201,8 +172,6 @@ def user():
     yield 1.0
     room.draw = draw
     shot("preferences")
-
-    yield from disturb()
 
     # Another file in the middle of a job.
     set_mode("slow")

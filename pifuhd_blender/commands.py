@@ -95,7 +95,7 @@ def _add_settings(group: argparse._ArgumentGroup) -> None:
     add(
         "--texture",
         action=argparse.BooleanOptionalAction,
-        help="in a blend also project the photo through a UV map; it is packed into the file",
+        help="in blend and glb also project the photo through a UV map; the whole photo goes into the file",
     )
     add("--keep-normals", action="store_true", help="in a blend also keep the normal maps, as images")
     add("--flat", action="store_true", help="shade each face for itself")

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reconstructions to files: whole or not at all, a metre long where the person is, upright, with colours.
 
-What a format carries: blend everything; glb and fbx shape and vertex colours; obj shape and vertex colours as
-three more numbers of each vertex, which Blender, MeshLab and ZBrush read and others pass over. The photograph
-as a texture is mixed with the colours by nodes, which only Blender has, so it is in the blend alone.
+What a format carries: blend everything; glb shape, vertex colours, and the photograph as the texture of the
+faces that it shows, see plain_textures; fbx shape and vertex colours, without the photograph, because its
+materials cannot show colours and the other side would be white; obj shape and vertex colours as three more
+numbers of each vertex, which Blender, MeshLab and ZBrush read and others pass over.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import addon_utils
 import bpy
 import mathutils
 
-from . import results
+from . import plain_textures, results
 from .engine.errors import EngineError
 
 Objects = Sequence[bpy.types.Object]
@@ -99,10 +100,10 @@ def _select(people: Objects) -> None:
 def _write_glb(path: str, people: Objects) -> None:
     _enable("io_scene_gltf2", "EXPORT_SCENE_OT_gltf")
     _select(people)
-    # ACTIVE, because the exporter would not find the colours behind the node that mixes the photograph in.
-    bpy.ops.export_scene.gltf(
-        filepath=path, export_format='GLB', use_selection=True, export_vertex_color='ACTIVE'
-    )
+    with plain_textures.given(people):
+        bpy.ops.export_scene.gltf(
+            filepath=path, export_format='GLB', use_selection=True, export_vertex_color='ACTIVE'
+        )
 
 
 def _write_fbx(path: str, people: Objects) -> None:

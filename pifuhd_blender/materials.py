@@ -12,20 +12,34 @@ ROUGHNESS = 0.6  # cloth and skin; lower values look wet
 
 def vertex_colour_material(name: str) -> bpy.types.Material:
     """A new material: Color Attribute node -> base colour of a Principled BSDF."""
+    material, colour = _material(name, "ShaderNodeVertexColor")
+    colour.layer_name = COLOUR_ATTRIBUTE
+    return material
+
+
+def photograph_material(name: str, image: bpy.types.Image) -> bpy.types.Material:
+    """A new material: Image Texture node, through the UV map -> base colour of a Principled BSDF."""
+    material, photograph = _material(name, "ShaderNodeTexImage")
+    photograph.image = image
+    photograph.extension = 'EXTEND'
+    return material
+
+
+def _material(name: str, kind: str) -> tuple[bpy.types.Material, bpy.types.Node]:
+    """A new material with a node of this kind, whose colour is the base colour; and that node."""
     material = bpy.data.materials.new(name)
     if material.node_tree is None:  # Blender 5 always has one, and warns about the switch
         material.use_nodes = True
     nodes, links = material.node_tree.nodes, material.node_tree.links
     nodes.clear()
-    colour = nodes.new("ShaderNodeVertexColor")
-    colour.layer_name = COLOUR_ATTRIBUTE
+    colour = nodes.new(kind)
     surface = nodes.new("ShaderNodeBsdfPrincipled")
     surface.inputs["Roughness"].default_value = ROUGHNESS
     output = nodes.new("ShaderNodeOutputMaterial")
     links.new(colour.outputs["Color"], surface.inputs["Base Color"])
     links.new(surface.outputs["BSDF"], output.inputs["Surface"])
     colour.location, surface.location, output.location = (-480, 200), (-260, 300), (40, 300)
-    return material
+    return material, colour
 
 
 def add_photograph(material: bpy.types.Material, image: bpy.types.Image) -> None:

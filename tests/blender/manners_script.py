@@ -111,6 +111,19 @@ def second_window():
     seen["after two windows"] = found()
 
 
+def delete_the_scene():
+    """The scene that the job was started in, and that the window shows, is deleted."""
+    scene = bpy.data.scenes.new("Doomed")
+    window().scene = scene
+    choose_photo(scene)
+    yield 0.5
+    yield from start(window())
+    with view(window()):
+        seen["scene deleted"] = sorted(bpy.ops.scene.delete())
+    yield from end()
+    seen["after scene"] = found()
+
+
 def disable_while_it_runs():
     """The extension is switched off, and on again, with its tab on the screen."""
     choose_photo(window().scene)
@@ -135,6 +148,7 @@ def user():
     yield from show_tab(area('VIEW_3D'))
     yield from undo_while_it_runs()
     yield from second_window()
+    yield from delete_the_scene()
     yield from disable_while_it_runs()
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What users do while a job runs, in a real Blender in a window: undo under which the photograph goes away, a
-second window with another scene, the extension switched off and on. See test_window.py for more."""
+second window with another scene, a scene deleted, the extension switched off and on. See also test_window.py.
+"""
 
 import json
 from pathlib import Path
@@ -45,11 +46,17 @@ def test_a_job_of_a_window_that_was_closed_ends_in_that_windows_scene(played):
     assert seen["after two windows"] == [{"Other": ["ada.001"], "Scene": ["ada"]}, ""]
 
 
+def test_a_scene_deleted_while_it_is_shown_gives_way_to_the_one_shown_next(played):
+    seen = played[0]
+    assert seen["scene deleted"] == ["FINISHED"]
+    assert seen["after scene"] == [{"Other": ["ada.001", "ada.002"], "Scene": ["ada"]}, ""]
+
+
 def test_switched_off_in_the_middle_of_a_job_it_leaves_nothing_and_on_again_it_works(played):
     seen = played[0]
     assert seen["while off"] == [[], [], False]
     assert seen["after off and on"] == [True, True]
-    assert seen["after the next job"] == [{"Other": ["ada.001"], "Scene": ["ada", "ada.002"]}, ""]
+    assert seen["after the next job"] == [{"Other": ["ada.001", "ada.002", "ada.003"], "Scene": ["ada"]}, ""]
 
 
 def test_nothing_crashed_nor_complained(played):

@@ -48,6 +48,7 @@ ROOMS = (
     "panels",
     "people",
     "placement",
+    "plain_textures",
     "preview",
     "projection",
     "rebuilding",

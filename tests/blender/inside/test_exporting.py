@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 import pytest
-from conftest import TINY, png
+from conftest import TINY, jpeg_turned, png
 
 FRONT, REST = (200, 30, 40), (30, 60, 200)  # of the fake engine's box: its front is at -y
 
@@ -61,13 +61,13 @@ def colours(person):
     return np.rint(values * 255)
 
 
-def check(person):
+def check(person, front=FRONT):
     """The fake engine's box, 0.6 x 0.4 x 1.5, feet on the ground, red toward -y and blue elsewhere."""
     places = corners(person)
     np.testing.assert_allclose(places.min(axis=0), [-0.3, -0.2, 0.0], atol=1e-5)
     np.testing.assert_allclose(places.max(axis=0), [0.3, 0.2, 1.5], atol=1e-5)
     found = colours(person)
-    red = np.abs(found - FRONT).max(axis=1) <= 1  # some formats keep linear floats, some bytes
+    red = np.abs(found - front).max(axis=1) <= 1  # some formats keep linear floats, some bytes
     blue = np.abs(found - REST).max(axis=1) <= 1
     assert (red ^ blue).all(), found
     assert red.any()
@@ -92,10 +92,56 @@ def test_a_texture_leaves_the_colours_in_the_other_formats(written):
     out = written("--texture")
     for suffix in ("glb", "fbx", "obj"):
         [person] = read(out / f"ada.{suffix}")
-        check(person)
+        # glTF multiplies them with the photograph, which is what shows the front there
+        check(person, front=(255, 255, 255) if suffix == "glb" else FRONT)
     [person] = read(out / "ada.blend")
     assert person["pifuhd_image"].packed_file is not None, "the photograph is lost when the file moves"
     assert "Photograph" in person.data.uv_layers
+
+
+def test_the_photograph_is_in_a_glb_and_on_the_side_that_it_shows(written, tmp_path):
+    path = written("--texture") / "ada.glb"
+    (tmp_path / "ada.png").unlink()
+    [person] = read(path)
+    photographs = [
+        {node.image for node in slot.material.node_tree.nodes if node.bl_idname == "ShaderNodeTexImage"}
+        for slot in person.material_slots
+    ]
+    [number] = [number for number, found in enumerate(photographs) if found]
+    [image] = photographs[number]
+    expected = np.frombuffer(TINY, np.uint8).reshape(2, 2, 3)[::-1]  # Blender's first row is the lowest
+    np.testing.assert_allclose(np.reshape(image.pixels, (2, 2, 4))[..., :3], expected / 255, atol=1e-6)
+    turn = person.matrix_world.to_3x3()
+    for polygon in person.data.polygons:
+        assert ((turn @ polygon.normal).y < -0.9) == (polygon.material_index == number)
+    # as the photograph fills the box's height, its lower edge is at the feet
+    [uv] = person.data.uv_layers
+    for corner in person.data.loops:
+        height = corners(person)[corner.vertex_index][2]
+        assert uv.uv[corner.index].vector.y == pytest.approx(height / 1.5, abs=1e-5)
+
+
+def test_nothing_of_the_plain_material_is_left(ext, fake, photo):
+    person = ext.api.reconstruct(str(photo), texture=True)
+
+    def everything():
+        return person.data, [list(kind) for kind in (bpy.data.meshes, bpy.data.materials, bpy.data.images)]
+
+    before = everything()
+    with ext.plain_textures.given([person]):
+        assert person.data != before[0]
+    assert everything() == before
+
+
+def test_a_photograph_that_is_stored_turned_says_so_no_more(ext, photo, tmp_path):
+    (tmp_path / "phone.jpg").write_bytes(jpeg_turned())
+    assert ext.orientation.of_file((tmp_path / "phone.jpg").read_bytes()) == 6
+    phone = bpy.data.images.load(str(tmp_path / "phone.jpg"))
+    shown = ext.plain_textures.as_shown(phone)
+    assert tuple(shown.size) == tuple(phone.size)
+    assert ext.orientation.of_file(bytes(shown.packed_file.data)) == 1
+    upright = bpy.data.images.load(str(photo))
+    assert ext.plain_textures.as_shown(upright) == upright
 
 
 def test_everybody_stands_beside_each_other_in_each_format(written, fake):

@@ -19,9 +19,7 @@ from .stopwatch import Stopwatch
 from .subjects import Subject
 
 
-def reconstruct_watched(
-    subject: Subject, resolution: int, watch: Stopwatch, target: Path
-) -> Reconstruction:
+def reconstruct_watched(subject: Subject, resolution: int, watch: Stopwatch, target: Path) -> Reconstruction:
     """From the photograph to an OBJ in camera space; the result is in camera space too. watch is given the
     stages of engine.errors.STAGES, points within the surface, and file."""
     settings = Settings(resolution=resolution, box=subject.box, device=subject.device.type)
@@ -45,8 +43,8 @@ def reconstruct_watched(
 
 @contextmanager
 def _points_watched(subject: Subject, watch: Stopwatch) -> Iterator[None]:
-    """Count the time in which points are answered as that of the stage points, and answer them by subject.body
-    where there is one."""
+    """Count the time in which points are answered as that of the stage points, and answer them by
+    subject.body where there is one."""
     network = subject.weights.network
     asked = network.occupancy
 

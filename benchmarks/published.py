@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -109,8 +109,8 @@ def _features(subject: Subject, photo: Photo, crop: Crop) -> Features:
 
 
 def _surface(values: Doubles) -> tuple[Doubles, NDArray[np.int32]]:
-    found: tuple[Any, ...] = marching_cubes(values, LEVEL, gradient_direction="ascent")
-    return found[0].astype(np.float64), found[1].astype(np.int32)
+    nodes, faces, _, _ = marching_cubes(values, LEVEL, gradient_direction="ascent")  # type: ignore[no-untyped-call]
+    return nodes.astype(np.float64), faces.astype(np.int32)
 
 
 def _slope_colours(ask: _Asker, vertices: Doubles) -> NDArray[np.uint8]:

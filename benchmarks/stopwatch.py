@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long each stage of a run takes, and how much memory the process holds meanwhile."""
+"""How long each stage of a run takes, and how much memory is held meanwhile."""
 
 from __future__ import annotations
 
 import time
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,17 +16,61 @@ CLEAR = Path("/proc/self/clear_refs")
 FORGET_PEAK = "5"  # what makes Linux measure the peak from now on
 
 
+class Resident:
+    """Main memory of this process in bytes, as Linux tells it; always 0 on other systems."""
+
+    known = CLEAR.exists()
+
+    def held(self) -> int:
+        """Bytes at present."""
+        return self._status("VmRSS")
+
+    def most(self) -> int:
+        """The most bytes since `forget`."""
+        return self._status("VmHWM")
+
+    def forget(self) -> None:
+        """Let `most` begin anew."""
+        if self.known:
+            CLEAR.write_text(FORGET_PEAK, encoding="ascii")
+
+    def _status(self, name: str) -> int:
+        if not self.known:
+            return 0
+        lines = STATUS.read_text(encoding="ascii").splitlines()
+        return int(next(line for line in lines if line.startswith(name)).split()[1]) * 1024
+
+
+class Traced:
+    """Bytes of Python's objects and NumPy's arrays, while tracemalloc runs.
+
+    What a process frees it may keep for later, so its resident memory tells little of a stage that comes
+    after a greedier one; PyTorch's tensors are not seen here.
+    """
+
+    def held(self) -> int:
+        """Bytes at present."""
+        return tracemalloc.get_traced_memory()[0]
+
+    def most(self) -> int:
+        """The most bytes since `forget`."""
+        return tracemalloc.get_traced_memory()[1]
+
+    def forget(self) -> None:
+        """Let `most` begin anew."""
+        tracemalloc.reset_peak()
+
+
 class Stopwatch:
     """Seconds and peak memory of the stages of one run; a stage may be come back to.
 
-    seconds: of each stage, without what was done aside. peak: bytes of main memory that the process held at
-    most in each stage; {} where there is no /proc to tell (only Linux has one). before: bytes that it held
-    when a stage first began. On a GPU all that was begun is waited for before the clock is read.
+    seconds: of each stage, without what was done aside. peak: bytes that were held at most in each stage;
+    before: bytes that were held when a stage first began. On a GPU all that was begun is waited for before
+    the clock is read.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.tells_memory = CLEAR.exists()
+    def __init__(self, device: torch.device, memory: Resident | Traced) -> None:
+        self.device, self.memory = device, memory
         self.seconds: dict[str, float] = {}
         self.peak: dict[str, int] = {}
         self.before: dict[str, int] = {}
@@ -35,8 +80,8 @@ class Stopwatch:
     def begin(self, stage: str) -> None:
         """End the present stage, if any, and begin another."""
         self.end()
-        if self.tells_memory and stage not in self.before:
-            self.before[stage] = resident()
+        self.before.setdefault(stage, self.memory.held())
+        self.memory.forget()
         self.stage, self._since = stage, time.perf_counter()
 
     def end(self) -> None:
@@ -46,9 +91,7 @@ class Stopwatch:
         self._wait()
         passed = time.perf_counter() - self._since
         self.seconds[self.stage] = self.seconds.get(self.stage, 0.0) + passed
-        if self.tells_memory:
-            self.peak[self.stage] = max(self.peak.get(self.stage, 0), peak_resident())
-            CLEAR.write_text(FORGET_PEAK, encoding="ascii")
+        self.peak[self.stage] = max(self.peak.get(self.stage, 0), self.memory.most())
         self.stage = None
 
     @contextmanager
@@ -56,28 +99,11 @@ class Stopwatch:
         """The time within is nobody's."""
         stage = self.stage
         self.end()
-        try:
-            yield
-            self._wait()
-        finally:
-            if stage is not None:
-                self.begin(stage)
+        yield
+        self._wait()
+        if stage is not None:
+            self.begin(stage)
 
     def _wait(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-
-
-def resident() -> int:
-    """Bytes of main memory that this process holds (Linux)."""
-    return _status("VmRSS")
-
-
-def peak_resident() -> int:
-    """The most bytes of main memory that this process held since the peak was last forgotten (Linux)."""
-    return _status("VmHWM")
-
-
-def _status(name: str) -> int:
-    line = next(line for line in STATUS.read_text(encoding="ascii").splitlines() if line.startswith(name))
-    return int(line.split()[1]) * 1024

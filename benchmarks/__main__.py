@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How fast the engine is, beside the published procedure: `python build.py bench`.
+
+    python -m benchmarks [--presets compact pifuhd] [--resolutions 256 512 1024] [--runs 3] ...
+
+Prints tables, and writes NAME.json, NAME-seconds.png and NAME-memory.png into benchmarks/results. Give the
+machine nothing else to do: with the defaults it takes three quarters of an hour on two cores, and 14 GB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.mesh_io import write_whole
+from engine.weights import PRESETS
+
+from . import engine_start, machine, plots
+from .child import Case
+from .growth import growth
+from .report import RESULTS, ROOT, tables
+from .sweep import compare
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure what the arguments ask for."""
+    devices = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure how fast the engine is."
+    )
+    parser.add_argument(
+        "--presets", nargs="+", choices=PRESETS, default=["compact", "pifuhd"], metavar="PRESET"
+    )
+    parser.add_argument("--resolutions", nargs="+", type=int, default=[256, 512, 1024], metavar="NODES")
+    parser.add_argument(
+        "--devices", nargs="+", choices=devices, default=devices, help="default: all there are"
+    )
+    parser.add_argument("--runs", type=int, default=3, help="of everything; what is told is their median")
+    parser.add_argument("--photo", type=Path, default=ROOT / "samples" / "person_1.jpg")
+    parser.add_argument("--name", help="of the results; default: the GPU's, or cpu")
+    parser.add_argument("--folder", type=Path, default=RESULTS, help="for the results")
+    options = parser.parse_args(arguments)
+    cases = [
+        Case(preset, resolution, device, str(options.photo.resolve()))
+        for device in options.devices for preset in options.presets for resolution in options.resolutions
+    ]  # fmt: skip
+    results = measure(cases, options.runs, options.name)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    write_whole(options.folder / f"{results['name']}.json", f"{json.dumps(results, indent=1)}\n".encode())
+    draw_plots(results, options.folder)
+    print(tables(results), end="")
+
+
+def measure(cases: Sequence[Case], runs: int, name: str | None) -> dict[str, Any]:
+    """All results, JSON-able: {name, date, machine, runs, comparisons, growth, engine}; see
+    `machine.describe`, `sweep.compare`, `growth.growth`, and `engine_start.measure`, beside which stand the
+    seconds that loading the embedded weights takes in a fresh process."""
+    about = machine.describe()
+    comparisons = [compare(case, runs, _tell) for case in cases]
+    engine = []
+    for device in dict.fromkeys(case.device for case in cases):
+        _tell(f"the engine's start on {device}")
+        started = engine_start.measure(ROOT, Path(cases[0].photo), device, runs)
+        engine.append(started | {"weights": comparisons[0]["loading"]["weights"]})
+    return {
+        "name": name or re.sub(r"\W+", "-", about["gpu"] or "cpu").lower(),
+        "date": date.today().isoformat(),
+        "machine": about,
+        "runs": runs,
+        "comparisons": comparisons,
+        "growth": growth(comparisons),
+        "engine": engine,
+    }
+
+
+def draw_plots(results: dict[str, Any], folder: Path) -> None:
+    """NAME-seconds.png and NAME-memory.png of the surface stage, where there is more than one resolution."""
+    for kind, unit, divisor in (("seconds", "s", 1), ("memory", "MiB", 2**20)):
+        lines = []
+        for one in results["growth"]:
+            label = f"{one['preset']}, {one['device']}"
+            points = [(r, value / divisor) for r, value in zip(one["resolutions"], one[kind])]
+            lines.append(plots.Line(label, points))
+            lines.append(plots.square(label, one["resolutions"], one[f"{kind}_fit"]["c"] / divisor))
+        if lines:
+            title = f"{kind.capitalize()} of the surface stage, {unit}"
+            plots.draw(title, lines, folder / f"{results['name']}-{kind}.png")
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The one front door: python build.py demo | test | bench | package | develop | guide. Standard library only."""
+"""The one front door: python build.py demo | test | bench | package | develop | guide. Stdlib only."""
 
 import sys
 

@@ -25,6 +25,7 @@ from engine.weights import PRESETS
 
 from . import engine_start, machine, plots
 from .child import Case
+from .floor import floors, matrix_rate
 from .growth import growth
 from .report import RESULTS, ROOT, tables
 from .sweep import compare
@@ -60,13 +61,16 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def measure(cases: Sequence[Case], runs: int, name: str | None) -> dict[str, Any]:
-    """All results, JSON-able: {name, date, machine, runs, comparisons, growth, engine}; see
-    `machine.describe`, `sweep.compare`, `growth.growth`, and `engine_start.measure`, beside which stand the
-    seconds that loading the embedded weights takes in a fresh process."""
+    """All results, JSON-able: {name, date, machine, runs, comparisons, rates, floors, growth, engine}; see
+    `machine.describe`, `sweep.compare`, `floor.matrix_rate` for each device, `floor.floors`, `growth.growth`,
+    and `engine_start.measure`, beside which stand the seconds that loading the embedded weights takes in a
+    fresh process."""
     about = machine.describe()
     comparisons = [compare(case, runs, _tell) for case in cases]
+    devices = list(dict.fromkeys(case.device for case in cases))
+    rates = {device: matrix_rate(torch.device(device)) for device in devices}
     engine = []
-    for device in dict.fromkeys(case.device for case in cases):
+    for device in devices:
         _tell(f"the engine's start on {device}")
         started = engine_start.measure(ROOT, Path(cases[0].photo), device, runs)
         engine.append(started | {"weights": comparisons[0]["loading"]["weights"]})
@@ -76,6 +80,8 @@ def measure(cases: Sequence[Case], runs: int, name: str | None) -> dict[str, Any
         "machine": about,
         "runs": runs,
         "comparisons": comparisons,
+        "rates": rates,
+        "floors": floors(comparisons, rates),
         "growth": growth(comparisons),
         "engine": engine,
     }

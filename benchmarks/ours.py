@@ -21,7 +21,7 @@ from .subjects import Subject
 
 def reconstruct_watched(subject: Subject, resolution: int, watch: Stopwatch, target: Path) -> Reconstruction:
     """From the photograph to an OBJ in camera space; the result is in camera space too. watch is given the
-    stages of engine.errors.STAGES, points within the surface, and file."""
+    stages photo, normals, features, surface, the points asked within it, colour and file."""
     settings = Settings(resolution=resolution, box=subject.box, device=subject.device.type)
     last = "photo"
 

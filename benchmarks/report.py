@@ -40,6 +40,12 @@ def tables(results: dict[str, Any]) -> str:
             _table(f"{CASE} | {' | '.join(PUBLISHED)} | points asked | vertices",
                    (_stages(case, "published", PUBLISHED) for case in compared)),
         ]  # fmt: skip
+    rates = ", ".join(f"{device} {rate / 1e9:.0f}" for device, rate in results["rates"].items())
+    parts += [
+        "The engine's stages, seconds, over their floor (operations over the rate of float32 matrix "
+        f"products, {rates} GFLOP/s):",
+        _table(f"{CASE} | normals | features | points", map(_floors, results["floors"])),
+    ]
     if results["growth"]:
         parts += ["The surface stage, with its points, against c r^2:", _table(
             "preset | device | nodes a side | s | farthest from c r^2 | MiB | farthest from c r^2",
@@ -73,6 +79,18 @@ def _stages(case: dict[str, Any], procedure: str, stages: Sequence[str]) -> list
     one = case[procedure]
     times = [_number(one["seconds"].get(stage)) for stage in stages]
     return [*_case(case), *times, f"{one['asked']:,}", f"{one['vertices']:,}"]
+
+
+def _floors(one: dict[str, Any]) -> list[str]:
+    stages = [one[stage] for stage in ("normals", "features", "points")]
+    return [*_case(one), *map(_against_floor, stages)]
+
+
+def _against_floor(stage: dict[str, float]) -> str:
+    seconds, floor = stage["seconds"], stage["floor"]
+    return (
+        f"{_number(seconds)} / {_number(floor)} = {_number(seconds / floor)}" if floor else _number(seconds)
+    )
 
 
 def _growth(one: dict[str, Any]) -> list[str]:

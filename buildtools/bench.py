@@ -12,5 +12,8 @@ def bench(arguments: Sequence[str]) -> None:
     Raises BuildError where it fails.
     """
     python = venv.ensure_main(bpy=False, tests=False)
-    command = [python, "-m", "benchmarks", *arguments]
-    run(command, failure="The benchmarks did not finish.", hint="The lines above say why.")
+    run(
+        [python, "-m", "benchmarks", *arguments],
+        failure="The benchmarks did not finish.",
+        hint="The lines above say why.",
+    )

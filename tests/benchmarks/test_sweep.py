@@ -8,44 +8,43 @@ from benchmarks import sweep
 from benchmarks.child import Case, Child
 from benchmarks.growth import growth, square_law
 
+SECONDS = {"ours": [3.0, 1.0, 2.0], "published": [30.0, 20.0, 10.0]}
+ORDER: list[str] = []
 CASE = Case("compact", 256, "cpu", "person.jpg")
 
 
 class FakeChild:
     """Answers as a Child does; the times are those of `seconds`, one after the other."""
 
-    order: list = []
-    seconds = {"ours": [3.0, 1.0, 2.0], "published": [30.0, 20.0, 10.0]}
-
     def __init__(self, procedure, case):
-        self.procedure, self.left = procedure, list(self.seconds[procedure])
+        self.procedure, self.left = procedure, list(SECONDS[procedure])
         self.ready = {"imports": 1.0, "weights": 0.5}
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.order.append("end")
+        ORDER.append("end")
 
     def run(self, target):
-        self.order.append(self.procedure)
+        ORDER.append(self.procedure)
         np.save(target.with_suffix(".npy"), np.eye(3, dtype=np.float32))
         times = {"points": self.left.pop(0), "colour": 1.0}
         grown = {"ours": 2**20, "published": None}[self.procedure]
-        return {"seconds": times, "peak_bytes": 100 + len(self.order), "gpu_bytes": None,
+        return {"seconds": times, "peak_bytes": 100 + len(ORDER), "gpu_bytes": None,
                 "surface_bytes": grown, "vertices": 3, "asked": 7}  # fmt: skip
 
 
 @pytest.fixture
 def compared(monkeypatch):
-    monkeypatch.setattr(FakeChild, "order", [])
+    ORDER.clear()
     monkeypatch.setattr(sweep, "Child", FakeChild)
     return lambda case: sweep.compare(case, 3, lambda text: None)
 
 
 def test_the_procedures_run_by_turns_and_medians_are_taken(compared):
     found = compared(CASE)
-    assert FakeChild.order == ["ours", "published"] * 3 + ["end", "end"]
+    assert ORDER == ["ours", "published"] * 3 + ["end", "end"]
     assert found["preset"] == "compact"
     assert found["loading"] == {"imports": 1.0, "weights": 0.5}
     assert found["ours"]["total"] == 3.0
@@ -61,7 +60,7 @@ def test_the_procedures_run_by_turns_and_medians_are_taken(compared):
 
 def test_the_published_procedure_stops_where_its_memory_would_not_do(compared):
     found = compared(Case("compact", 1024, "cpu", "person.jpg"))
-    assert FakeChild.order == ["ours"] * 3 + ["end"]
+    assert ORDER == ["ours"] * 3 + ["end"]
     assert found["published"] is found["ratio_to_published"] is found["apart"] is None
 
 

@@ -20,7 +20,9 @@ from typing import Any
 
 import torch
 
+from engine.errors import EngineError
 from engine.mesh_io import write_whole
+from engine.settings import Settings
 from engine.weights import PRESETS
 
 from . import engine_start, machine, plots
@@ -40,7 +42,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--presets", nargs="+", choices=PRESETS, default=["compact", "pifuhd"], metavar="PRESET"
     )
-    parser.add_argument("--resolutions", nargs="+", type=int, default=[256, 512, 1024], metavar="NODES")
+    parser.add_argument("--resolutions", nargs="+", type=_nodes, default=[256, 512, 1024], metavar="NODES")
     parser.add_argument(
         "--devices", nargs="+", choices=devices, default=devices, help="default: all there are"
     )
@@ -49,6 +51,10 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--name", help="of the results; default: the GPU's, or cpu")
     parser.add_argument("--folder", type=Path, default=RESULTS, help="for the results")
     options = parser.parse_args(arguments)
+    if options.runs < 1:
+        parser.error(f"--runs {options.runs} measures nothing; give 1 or more")
+    if not options.photo.is_file():
+        parser.error(f"there is no picture {options.photo}; name one that shows a person")
     cases = [
         Case(preset, resolution, device, str(options.photo.resolve()))
         for device in options.devices for preset in options.presets for resolution in options.resolutions
@@ -58,6 +64,14 @@ def main(arguments: Sequence[str]) -> None:
     write_whole(options.folder / f"{results['name']}.json", f"{json.dumps(results, indent=1)}\n".encode())
     draw_plots(results, options.folder)
     print(tables(results), end="")
+
+
+def _nodes(text: str) -> int:
+    """A resolution that the engine takes."""
+    try:
+        return Settings(resolution=int(text)).resolution
+    except (ValueError, EngineError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def measure(cases: Sequence[Case], runs: int, name: str | None) -> dict[str, Any]:
@@ -75,7 +89,7 @@ def measure(cases: Sequence[Case], runs: int, name: str | None) -> dict[str, Any
         started = engine_start.measure(ROOT, Path(cases[0].photo), device, runs)
         engine.append(started | {"weights": comparisons[0]["loading"]["weights"]})
     return {
-        "name": name or re.sub(r"\W+", "-", about["gpu"] or "cpu").lower(),
+        "name": re.sub(r"\W+", "-", name or about["gpu"] or "cpu").lower(),
         "date": date.today().isoformat(),
         "machine": about,
         "runs": runs,

@@ -44,7 +44,7 @@ def operations(preset: Preset) -> dict[str, int]:
 
 
 def _of_point(level: Level, own: int, last: int) -> int:
-    """Operations of layers 0..last of a level's function for a point whose own part of the input is so wide."""
+    """Operations of layers 0..last of a level's function for a point whose part of the input is own wide."""
     total, before = 0, 0
     for number, after in enumerate(level.mlp[1 : last + 2]):
         again = own if number == 0 or number in level.residual else 0

@@ -76,6 +76,8 @@ def reconstruct(subject: Subject, resolution: int, watch: Stopwatch, target: Pat
     """From the photograph to an OBJ in camera space. watch is given the stages photo, networks, coordinates,
     octree, points, marching cubes, colour and file."""
     network = subject.weights.network.to(subject.device)
+    # PyTorch's default, in place of the layout that the engine found faster when it looked for the person
+    network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     with torch.inference_mode():
         watch.begin("photo")
         photo = load_photo(subject.photo)

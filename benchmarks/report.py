@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.mesh_io import write_whole
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "performance.md"
@@ -139,8 +141,16 @@ def fill(page: str, text: str) -> str:
 def main() -> None:
     """Fill the page."""
     files = sorted(RESULTS.glob("*.json"))
-    text = "\n".join(tables(json.loads(path.read_text(encoding="utf-8"))) for path in files)
-    PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), text), encoding="utf-8")
+    text = "\n".join(_with_plots(json.loads(path.read_text(encoding="utf-8"))) for path in files)
+    write_whole(PAGE, fill(PAGE.read_text(encoding="utf-8"), text).encode())
+
+
+def _with_plots(results: dict[str, Any]) -> str:
+    """The tables, and behind them the plots where some were drawn."""
+    kinds = ("seconds", "memory") if results["growth"] else ()
+    folder = RESULTS.relative_to(ROOT)
+    plots = [f"![{kind} of the surface stage](../{folder}/{results['name']}-{kind}.png)" for kind in kinds]
+    return "\n".join([tables(results), *plots])
 
 
 if __name__ == "__main__":

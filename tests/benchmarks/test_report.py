@@ -50,7 +50,7 @@ def written(tmp_path, monkeypatch, capsys):
 
 def test_a_run_writes_its_results_and_prints_them(written):
     folder, printed = written
-    results = json.loads((folder / "two cores.json").read_text(encoding="utf-8"))
+    results = json.loads((folder / "two-cores.json").read_text(encoding="utf-8"))
     assert [(one["preset"], one["resolution"]) for one in results["comparisons"]] == [
         (preset, nodes) for preset in ("compact", "pifuhd") for nodes in (256, 512, 1024)]  # fmt: skip
     assert [one["preset"] for one in results["growth"]] == ["compact", "pifuhd"]
@@ -65,6 +65,20 @@ def test_a_run_writes_its_results_and_prints_them(written):
     assert "| cpu | 256 | 0.3 | 4 | 5.5 | 0.1 | 0.75 | 3 | 25% |" in printed
 
 
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["--resolutions", "100"], "Choose 256."),
+        (["--runs", "0"], "measures nothing"),
+        (["--photo", "nowhere.jpg"], "there is no picture nowhere.jpg"),
+    ],
+)
+def test_what_cannot_be_measured_is_told_in_a_sentence(arguments, sentence, capsys):
+    with pytest.raises(SystemExit):
+        benchmarks.main(arguments)
+    assert sentence in capsys.readouterr().err
+
+
 def test_every_table_has_as_many_cells_in_each_row(written):
     _, printed = written
     tables = [part.splitlines() for part in printed.split("\n\n") if part.startswith("|")]
@@ -76,7 +90,7 @@ def test_every_table_has_as_many_cells_in_each_row(written):
 def test_a_run_draws_how_time_and_memory_grow(written):
     folder, _ = written
     for kind in ("seconds", "memory"):
-        picture = cv2.imread(str(folder / f"two cores-{kind}.png"))
+        picture = cv2.imread(str(folder / f"two-cores-{kind}.png"))
         assert picture.shape == (plots.HEIGHT, plots.WIDTH, 3)
         for colour in plots.COLOURS[:2]:
             assert len(coloured(picture, colour)[0]) > 500
@@ -109,6 +123,20 @@ def test_the_page_is_filled_between_its_marks_and_can_be_filled_again():
     assert report.fill(report.fill(page, "another"), "a table") == once
     assert once.partition(report.BEGIN)[0] == page.partition(report.BEGIN)[0]
     assert once.rpartition(report.END)[2] == page.rpartition(report.END)[2]
+
+
+def test_the_page_shows_every_results_file_with_its_plots(written, tmp_path, monkeypatch):
+    folder, printed = written
+    page = tmp_path / "performance.md"
+    page.write_text(f"# Performance\n{report.BEGIN}\n{report.END}\nmore\n", encoding="utf-8")
+    monkeypatch.setattr(report, "ROOT", folder.parent)
+    monkeypatch.setattr(report, "RESULTS", folder)
+    monkeypatch.setattr(report, "PAGE", page)
+    report.main()
+    text = page.read_text(encoding="utf-8")
+    assert printed in text
+    assert f"(../{folder.name}/two-cores-memory.png)" in text
+    assert text.endswith(f"{report.END}\nmore\n")
 
 
 def test_a_page_without_marks_is_refused():

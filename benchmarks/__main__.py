@@ -4,7 +4,8 @@
     python -m benchmarks [--presets compact pifuhd] [--resolutions 256 512 1024] [--runs 3] ...
 
 Prints tables, and writes NAME.json, NAME-seconds.png and NAME-memory.png into benchmarks/results. Give the
-machine nothing else to do: with the defaults it takes three quarters of an hour on two cores, and 14 GB.
+machine nothing else to do: with the defaults it takes an hour on two cores, and 14 GB. What was measured
+before an interruption is kept.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from engine.settings import Settings
 from engine.weights import PRESETS
 
 from . import engine_start, machine, plots
-from .child import Case
+from .child import Case, ChildEnded
 from .floor import floors, matrix_rate
 from .growth import growth
 from .report import RESULTS, ROOT, tables
@@ -59,9 +60,16 @@ def main(arguments: Sequence[str]) -> None:
         Case(preset, resolution, device, str(options.photo.resolve()))
         for device in options.devices for preset in options.presets for resolution in options.resolutions
     ]  # fmt: skip
-    results = measure(cases, options.runs, options.name)
     options.folder.mkdir(parents=True, exist_ok=True)
-    write_whole(options.folder / f"{results['name']}.json", f"{json.dumps(results, indent=1)}\n".encode())
+
+    def keep(results: dict[str, Any]) -> None:
+        text = f"{json.dumps(results, indent=1)}\n"
+        write_whole(options.folder / f"{results['name']}.json", text.encode())
+
+    try:
+        results = measure(cases, options.runs, options.name, keep)
+    except ChildEnded as error:
+        sys.exit(f"error: {error}")
     draw_plots(results, options.folder)
     print(tables(results), end="")
 
@@ -74,31 +82,30 @@ def _nodes(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def measure(cases: Sequence[Case], runs: int, name: str | None) -> dict[str, Any]:
-    """All results, JSON-able: {name, date, machine, runs, comparisons, rates, floors, growth, engine}; see
-    `machine.describe`, `sweep.compare`, `floor.matrix_rate` for each device, `floor.floors`, `growth.growth`,
-    and `engine_start.measure`, beside which stand the seconds that loading the embedded weights takes in a
-    fresh process."""
-    about = machine.describe()
-    comparisons = [compare(case, runs, _tell) for case in cases]
+def measure(
+    cases: Sequence[Case], runs: int, name: str | None, keep: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """All results, JSON-able: {name, date, machine, runs, rates, engine, comparisons, floors, growth}; see
+    `machine.describe`, `floor.matrix_rate` and `engine_start.measure` for each device, `sweep.compare`,
+    `floor.floors`, `growth.growth`. keep: given the results so far after each case, for a run is long."""
     devices = list(dict.fromkeys(case.device for case in cases))
-    rates = {device: matrix_rate(torch.device(device)) for device in devices}
-    engine = []
-    for device in devices:
-        _tell(f"the engine's start on {device}")
-        started = engine_start.measure(ROOT, Path(cases[0].photo), device, runs)
-        engine.append(started | {"weights": comparisons[0]["loading"]["weights"]})
-    return {
+    about = machine.describe()
+    _tell("the engine's start")
+    results: dict[str, Any] = {
         "name": re.sub(r"\W+", "-", name or about["gpu"] or "cpu").lower(),
         "date": date.today().isoformat(),
         "machine": about,
         "runs": runs,
-        "comparisons": comparisons,
-        "rates": rates,
-        "floors": floors(comparisons, rates),
-        "growth": growth(comparisons),
-        "engine": engine,
+        "rates": {device: matrix_rate(torch.device(device)) for device in devices},
+        "engine": [engine_start.measure(ROOT, Path(cases[0].photo), device, runs) for device in devices],
+        "comparisons": [],
     }
+    for case in cases:
+        results["comparisons"].append(compare(case, runs, _tell))
+        results["floors"] = floors(results["comparisons"], results["rates"])
+        results["growth"] = growth(results["comparisons"])
+        keep(results)
+    return results
 
 
 def draw_plots(results: dict[str, Any], folder: Path) -> None:

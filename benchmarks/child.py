@@ -30,6 +30,10 @@ class Case:
     photo: str
 
 
+class ChildEnded(Exception):
+    """A measured process ended before it answered."""
+
+
 class Child:
     """The parent's end. procedure: ours or published. ready: seconds of imports and of loading `weights`."""
 
@@ -42,11 +46,13 @@ class Child:
         self.ready = self._heard()
 
     def run(self, target: Path) -> dict[str, Any]:
-        """One run: what `measured.Measured` tells of it and of the one before the first. Raises RuntimeError
-        where the process ended instead of answering."""
+        """One run: what `measured.Measured` tells of it, and of the first, warm one. Raises ChildEnded."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{target}\n")
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write(f"{target}\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it ended while the other one ran; with which code is told below
         return self._heard()
 
     def __enter__(self) -> Self:
@@ -60,7 +66,11 @@ class Child:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"a measured process ended with code {self._process.wait()}; see above why")
+            code = self._process.wait()
+            raise ChildEnded(
+                f"A measured process ended with code {code}. The lines above say why; where there are"
+                " none, memory ran out: measure lower resolutions."
+            )
         heard: dict[str, Any] = json.loads(line)
         return heard
 

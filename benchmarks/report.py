@@ -55,7 +55,8 @@ def tables(results: dict[str, Any]) -> str:
     if results["engine"]:
         parts += ["`compact` over the engine's socket, seconds:", _table(
             "device | nodes a side | cold: ready | cold: preview | cold: mesh | of which weights | "
-            "warm: preview | warm: mesh | preview's share", map(_engine, results["engine"]))]  # fmt: skip
+            "warm: preview | warm: mesh | preview's share",
+            (_engine(one, cases[0]) for one in results["engine"]))]  # fmt: skip
     return "\n\n".join(parts) + "\n"
 
 
@@ -103,9 +104,10 @@ def _growth(one: dict[str, Any]) -> list[str]:
     ]  # fmt: skip
 
 
-def _engine(one: dict[str, Any]) -> list[str]:
-    cold, warm = one["cold"], one["warm"]
-    times = (cold["ready"], cold["preview"], cold["total"], one["weights"], warm["preview"], warm["total"])
+def _engine(one: dict[str, Any], case: dict[str, Any]) -> list[str]:
+    """What was measured of an engine, and how long a case's fresh process took to load the same weights."""
+    cold, warm, weights = one["cold"], one["warm"], case["loading"]["weights"]
+    times = (cold["ready"], cold["preview"], cold["total"], weights, warm["preview"], warm["total"])
     share = f"{warm['preview'] / warm['total']:.0%}"
     return [one["device"], str(one["resolution"]), *map(_number, times), share]
 

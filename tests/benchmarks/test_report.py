@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import __main__ as benchmarks
 from benchmarks import plots, report
+from benchmarks.child import ChildEnded
 
 STAGES = dict.fromkeys(report.OURS, 0.5)
 
@@ -77,6 +78,22 @@ def test_what_cannot_be_measured_is_told_in_a_sentence(arguments, sentence, caps
     with pytest.raises(SystemExit):
         benchmarks.main(arguments)
     assert sentence in capsys.readouterr().err
+
+
+def test_what_was_measured_before_a_process_ended_is_kept(tmp_path, monkeypatch, capsys):
+    def compare(case, runs, tell):
+        if case.preset == "pifuhd":
+            raise ChildEnded("It ended.")
+        return compared(case, runs, tell)
+
+    monkeypatch.setattr(benchmarks, "compare", compare)
+    monkeypatch.setattr(benchmarks.engine_start, "measure", started)
+    monkeypatch.setattr(benchmarks, "matrix_rate", lambda device: 5e11)
+    with pytest.raises(SystemExit, match=r"error: It ended\."):
+        benchmarks.main(["--devices", "cpu", "--name", "half", "--folder", str(tmp_path)])
+    results = json.loads((tmp_path / "half.json").read_text(encoding="utf-8"))
+    assert [one["preset"] for one in results["comparisons"]] == ["compact"] * 3
+    assert report.tables(results)
 
 
 def test_every_table_has_as_many_cells_in_each_row(written):

@@ -4,8 +4,8 @@
 import numpy as np
 import pytest
 
-from benchmarks import sweep
-from benchmarks.child import Case, Child
+from benchmarks import child, sweep
+from benchmarks.child import Case, Child, ChildEnded
 from benchmarks.growth import growth, square_law
 
 SECONDS = {"ours": [3.0, 1.0, 2.0], "published": [30.0, 20.0, 10.0]}
@@ -107,6 +107,17 @@ def test_two_real_processes_answer_and_their_meshes_agree():
 
 
 def test_a_process_that_ends_is_told(capfd):
-    with pytest.raises(RuntimeError, match="ended with code 1"):
+    with pytest.raises(ChildEnded, match=r"ended with code 1\."):
         Child("ours", Case("no such preset", 64, "cpu", "nowhere.jpg"))
     assert "nowhere.jpg" in capfd.readouterr().err
+
+
+def test_a_process_that_was_killed_between_two_runs_is_told(tmp_path, monkeypatch):
+    script = tmp_path / "python"
+    script.write_text("#!/bin/sh\necho '{}'\nkill -9 $$\n", encoding="ascii")
+    script.chmod(0o755)
+    monkeypatch.setattr(child.sys, "executable", str(script))
+    with Child("ours", CASE) as killed:
+        killed._process.wait()
+        with pytest.raises(ChildEnded, match=r"ended with code -9.*memory"):
+            killed.run(tmp_path / "ours.obj")

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from engine.mesh_io import write_mesh
-from engine.networks import Features
+from engine.networks import Features, NormalMaps
 from engine.photo import load_photo
 from engine.pipeline import Reconstruction, in_camera_space, reconstruct
 from engine.settings import Settings
@@ -32,7 +33,7 @@ def reconstruct_watched(subject: Subject, resolution: int, watch: Stopwatch, tar
             watch.begin(stage)
 
     watch.begin(last)
-    with _points_watched(subject, watch):
+    with _watched(subject, watch):
         result = reconstruct(load_photo(subject.photo), subject.weights, subject.guide, settings, progress)
     watch.begin("file")
     result = in_camera_space(result)
@@ -42,25 +43,32 @@ def reconstruct_watched(subject: Subject, resolution: int, watch: Stopwatch, tar
 
 
 @contextmanager
-def _points_watched(subject: Subject, watch: Stopwatch) -> Iterator[None]:
-    """Count the time in which points are answered as that of the stage points, and answer them by
-    subject.body where there is one."""
-    network = subject.weights.network
-    asked = network.occupancy
+def _watched(subject: Subject, watch: Stopwatch) -> Iterator[None]:
+    """Count the time in which points are answered as that of the stage points, and have the stand-in, where
+    there is one, answer them and give the silhouette."""
+    network, stand_in = subject.weights.network, subject.stand_in
+    asked, predicted = network.occupancy, network.predict_normals
 
     def occupancy(features: Features, points: torch.Tensor) -> torch.Tensor:
         outer = watch.stage
         watch.begin("points")
         answer: torch.Tensor = asked(features, points)
-        if subject.body is not None:
+        if stand_in is not None:
             with watch.aside():
-                answer = subject.body(points, answer)
+                answer = stand_in.body(points, answer)
         if outer is not None:
             watch.begin(outer)
         return answer
 
+    def predict_normals(image: torch.Tensor) -> NormalMaps | None:
+        maps = predicted(image)
+        if maps is None or stand_in is None:
+            return maps
+        return replace(maps, mask=stand_in.mask)
+
     network.occupancy = occupancy  # type: ignore[method-assign]
+    network.predict_normals = predict_normals  # type: ignore[method-assign]
     try:
         yield
     finally:
-        del network.occupancy
+        del network.occupancy, network.predict_normals

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from skimage.measure import marching_cubes
 
 from engine.mesh_io import write_mesh
-from engine.networks import Features, PIFuHD
+from engine.networks import Features
 from engine.photo import Photo, composite, load_photo, network_input
 from engine.space import Crop
 
 from .published_grid import Doubles, occupancy, to_camera
 from .stopwatch import Stopwatch
-from .subjects import Answer, Subject
+from .subjects import Subject
 
 BATCH: Final = 10_000  # points asked for at once
 STEP: Final = 0.001  # camera units from a vertex to where the slope is taken
@@ -47,8 +47,9 @@ class Outcome:
 class _Asker:
     """Answers points (3, N) in batches, each from the pixel that it lies on, and counts them."""
 
-    def __init__(self, network: PIFuHD, features: Features, body: Answer | None, watch: Stopwatch) -> None:
-        self.network, self.features, self.body, self.watch = network, features, body, watch
+    def __init__(self, subject: Subject, features: Features, watch: Stopwatch) -> None:
+        self.network, self.stand_in = subject.weights.network, subject.stand_in
+        self.features, self.watch = features, watch
         self.asked = 0
 
     def __call__(self, points: Doubles) -> Doubles:
@@ -66,10 +67,10 @@ class _Asker:
         if self.features.fine is not None:
             logits = self.network.query_fine(self.features.fine, points[None], omega)
         answer = torch.sigmoid(logits[0]) * (points.abs() <= 1).all(1)
-        if self.body is None:
+        if self.stand_in is None:
             return answer
         with self.watch.aside():
-            return self.body(points, answer)
+            return self.stand_in.body(points, answer)
 
 
 def reconstruct(subject: Subject, resolution: int, watch: Stopwatch, target: Path) -> Outcome:
@@ -82,7 +83,7 @@ def reconstruct(subject: Subject, resolution: int, watch: Stopwatch, target: Pat
         watch.begin("photo")
         photo = load_photo(subject.photo)
         watch.begin("networks")
-        ask = _Asker(network, _features(subject, photo, subject.crop(photo)), subject.body, watch)
+        ask = _Asker(subject, _features(subject, photo, subject.crop(photo)), watch)
         values = occupancy(ask, resolution, watch)
         asked = ask.asked
         watch.begin("marching cubes")

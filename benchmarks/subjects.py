@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch.nn import functional
 
+from engine.networks.normal import MASK_THRESHOLD
 from engine.photo import Box, Photo, crop_around, load_photo
 from engine.pipeline import people
 from engine.sight import Sight
@@ -26,21 +28,29 @@ guide's own field, softer than theirs, would have it ask several times as many."
 
 
 @dataclass(frozen=True)
+class StandIn:
+    """What takes the place of what random networks say, for they see nobody, and of what their normal nets
+    show: with these the engine would search twice the columns. The networks are run in full all the same.
+
+    body: answers of the guide's networks, as steep as a fully trained network's, so that octree and mesh are
+    those of a real person; mask: (1, 1, S, S) float32, 0 or 1, its silhouette, S the preset's coarse size.
+    """
+
+    body: Answer
+    mask: torch.Tensor
+
+
+@dataclass(frozen=True)
 class Subject:
     """box: of the person, source pixels, given so that nobody looks for them. guide: weights with a
-    silhouette, the weights themselves or others.
-
-    body: None where the weights are trained: then what they answer is the body. Random networks see no body
-    at all. So they are run in full, but each answer is replaced by what the guide's networks answer at the
-    same point, made as steep as a fully trained network's: octree and mesh are then those of a real person.
-    """
+    silhouette, the weights themselves or others. stand_in: None where the weights are trained."""
 
     photo: Path
     box: Box
     weights: LoadedWeights
     guide: LoadedWeights
     device: torch.device
-    body: Answer | None
+    stand_in: StandIn | None
 
     def crop(self, photo: Photo) -> Crop:
         """The square that the engine cuts around the box, working pixels."""
@@ -55,20 +65,26 @@ def subject(preset: str, path: Path, device: torch.device) -> Subject:
     box = people(photo, guide, device.type)[0].source_box
     if preset == guide.preset.name:
         return Subject(path, box, guide, guide, device, None)
-    body = body_of(guide, photo, crop_around(photo.box_to_working(box)), device)
-    return Subject(path, box, random_weights(preset, SEED), guide, device, body)
+    weights = random_weights(preset, SEED)
+    crop = crop_around(photo.box_to_working(box))
+    stand_in = seen_by(guide, photo, crop, weights.preset.coarse_size, device)
+    return Subject(path, box, weights, guide, device, stand_in)
 
 
-def body_of(guide: LoadedWeights, photo: Photo, crop: Crop, device: torch.device) -> Answer:
-    """An Answer that forgets what the networks said and tells what the guide's say of the same picture,
-    SHARPNESS times as steep across the surface, which stays where it is."""
+def seen_by(guide: LoadedWeights, photo: Photo, crop: Crop, side: int, device: torch.device) -> StandIn:
+    """The guide's answers in a picture, SHARPNESS times as steep across the surface, which stays where it is,
+    and its silhouette of so many pixels a side."""
     sight = Sight(photo, guide, device)
     with torch.inference_mode():
-        features = sight.features(crop, sight.normals(crop))
+        maps = sight.normals(crop)
+        features = sight.features(crop, maps)
+    assert maps is not None  # a guide has a silhouette
+    size = (side, side)
+    mask = functional.interpolate(maps.mask, size=size, mode="bilinear", align_corners=False) > MASK_THRESHOLD
 
     def answer(points: torch.Tensor, asked: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode():
             seen = torch.logit(guide.network.occupancy(features, points), eps=1e-6)
             return torch.sigmoid(SHARPNESS * seen)
 
-    return answer
+    return StandIn(answer, mask.float())

@@ -13,7 +13,7 @@ from benchmarks.stopwatch import Resident, Stopwatch
 from benchmarks.sweep import distances
 from engine.photo import load_photo
 from engine.sight import Sight
-from tests.benchmarks.subjects import RADII, ellipsoid, tiny_subject
+from tests.benchmarks.subjects import PAIRED, RADII, ellipsoid, tiny_subject
 
 
 def watch():
@@ -103,10 +103,20 @@ def test_cells_are_filled_with_the_middle_of_their_range_and_their_corners_too()
     assert not undecided[:3, :3, :3].any()
 
 
+def test_the_silhouette_of_random_normal_nets_does_not_make_the_engine_search_elsewhere(tmp_path):
+    plain, paired = (
+        reconstruct_watched(subject, 64, watch(), tmp_path / "ours.obj")
+        for subject in (tiny_subject(tmp_path), tiny_subject(tmp_path, preset=PAIRED))
+    )
+    assert paired.normals_front is not None
+    assert paired.info["asked"] == plain.info["asked"]
+
+
 def test_the_stages_of_both_are_those_that_are_reported(tmp_path):
     subject, ours, theirs = tiny_subject(tmp_path), watch(), watch()
     reconstruct_watched(subject, 128, ours, tmp_path / "ours.obj")
     reconstruct(subject, 128, theirs, tmp_path / "published.obj")
     assert set(ours.seconds) == set(OURS)
     assert set(theirs.seconds) == set(PUBLISHED)
-    assert "occupancy" not in vars(subject.weights.network), "the network is left as it was"
+    left = vars(subject.weights.network)
+    assert not {"occupancy", "predict_normals"} & set(left), "the network is left as it was"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The one front door: python build.py demo | test | package | develop | guide. Standard library only."""
+"""The one front door: python build.py demo | test | bench | package | develop | guide. Stdlib only."""
 
 import sys
 
@@ -13,7 +13,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - said before the imports below, w
 import argparse
 from pathlib import Path
 
-from buildtools import blenders, checks, demo, guide, package, venv
+from buildtools import bench, blenders, checks, demo, guide, package, venv
 from buildtools.shell import BuildError, ask, say
 
 
@@ -47,6 +47,7 @@ def main(arguments: list[str]) -> int:
     explained = {
         "demo": "reconstruct the sample picture in Blender; writes demo/person.blend, .glb and preview.png",
         "test": "install what the tests need and run them (further arguments go to pytest)",
+        "bench": "measure how fast the engine is (further arguments go to python -m benchmarks)",
         "package": "make dist/pifuhd_blender-VERSION.zip",
         "guide": "take the pictures of docs/guide.md in a real Blender anew",
         "develop": "link the checkout into Blender's extension folder for live work",
@@ -55,13 +56,15 @@ def main(arguments: list[str]) -> int:
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--blender", metavar="PATH", help="Blender to use (default: the one on PATH)")
     options, rest = parser.parse_known_args(arguments)
-    if rest and options.command != "test":
+    if rest and options.command not in ("test", "bench"):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         if options.command == "demo":
             demo.demo(options.blender)
         elif options.command == "test":
             return checks.test(options.blender, rest)
+        elif options.command == "bench":
+            bench.bench(rest)
         elif options.command == "package":
             package.build(blenders.choose(options.blender))
         elif options.command == "guide":

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from buildtools import blenders, checks, contact_sheet, demo, shell, venv
+from buildtools import bench, blenders, checks, contact_sheet, demo, shell, venv
 from buildtools.shell import ROOT, BuildError
 
 
@@ -29,13 +29,26 @@ def program(path: Path, text: str) -> Path:
 def test_help_names_every_command() -> None:
     done = door("--help")
     assert done.returncode == 0
-    for command in ("demo", "test", "package", "develop"):
+    for command in ("demo", "test", "bench", "package", "guide", "develop"):
         assert f"  {command} " in done.stdout
 
 
 def test_wrong_usage_ends_with_2() -> None:
     assert door().returncode == 2
     assert door("package", "--colour").returncode == 2
+
+
+def test_bench_hands_its_arguments_on_and_tells_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def environment(*, bpy: bool, tests: bool) -> Path:
+        asked.extend([bpy, tests])
+        return Path(sys.executable)
+
+    monkeypatch.setattr(venv, "ensure_main", environment)
+    with pytest.raises(BuildError, match=r"did not finish.*--colour"):
+        bench.bench(["--colour"])
+    assert asked == [False, False]
 
 
 def test_an_error_is_one_sentence_and_the_next_step(tmp_path: Path) -> None:

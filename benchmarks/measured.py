@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One of the two procedures on one subject, as a record of numbers."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from .ours import reconstruct_watched
+from .published import reconstruct
+from .stopwatch import Resident, Stopwatch, Traced
+from .subjects import subject
+
+WARMING: Final = 64
+"""Nodes a side of the published procedure's first run, which does not count: a process's first is slower."""
+
+
+class Measured:
+    """procedure: ours or published; the rest as in `subjects.subject`."""
+
+    def __init__(self, procedure: str, preset: str, photo: Path, device: str) -> None:
+        self.procedure = procedure
+        self.device = torch.device(device)
+        self.subject = subject(preset, photo, self.device)
+
+    def run(self, resolution: int, target: Path) -> dict[str, Any]:
+        """Reconstruct: {seconds: of each stage, peak_bytes: of main memory, or None where it is not known,
+        gpu_bytes, or None without a GPU, vertices, asked}. Writes the OBJ target and its vertices as .npy."""
+        gpu = self.device.type == "cuda"
+        if gpu:
+            torch.cuda.reset_peak_memory_stats(self.device)
+        watch = Stopwatch(self.device, Resident())
+        vertices, asked = self._reconstruct(resolution, watch, target)
+        np.save(target.with_suffix(".npy"), vertices)
+        return {
+            "seconds": watch.seconds,
+            "peak_bytes": max(watch.peak.values()) if Resident.known else None,
+            "gpu_bytes": torch.cuda.max_memory_allocated(self.device) if gpu else None,
+            "vertices": len(vertices),
+            "asked": asked,
+        }
+
+    def warm(self, resolution: int, target: Path) -> dict[str, Any]:
+        """A first run, whose time does not count: {surface_bytes: what NumPy's arrays take in the engine's
+        surface stage, beyond what was there before; None for the published procedure}."""
+        if self.procedure == "published":
+            self._reconstruct(WARMING, Stopwatch(self.device, Resident()), target)
+            return {"surface_bytes": None}
+        tracemalloc.start()
+        watch = Stopwatch(self.device, Traced())
+        self._reconstruct(resolution, watch, target)
+        tracemalloc.stop()
+        most = max(watch.peak["surface"], watch.peak["points"])
+        return {"surface_bytes": most - watch.before["surface"]}
+
+    def _reconstruct(self, resolution: int, watch: Stopwatch, target: Path) -> tuple[Any, int]:
+        """The vertices and how many points were asked."""
+        if self.procedure == "published":
+            outcome = reconstruct(self.subject, resolution, watch, target)
+            return outcome.vertices, outcome.asked
+        result = reconstruct_watched(self.subject, resolution, watch, target)
+        return result.vertices, result.info["asked"]

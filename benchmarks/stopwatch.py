@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long each stage of a run takes, and how much memory is held meanwhile."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+STATUS = Path("/proc/self/status")
+CLEAR = Path("/proc/self/clear_refs")
+FORGET_PEAK = "5"  # what makes Linux measure the peak from now on
+
+
+class Resident:
+    """Main memory of this process in bytes, as Linux tells it; always 0 on other systems."""
+
+    known = CLEAR.exists()
+
+    def held(self) -> int:
+        """Bytes at present."""
+        return self._status("VmRSS")
+
+    def most(self) -> int:
+        """The most bytes since `forget`."""
+        return self._status("VmHWM")
+
+    def forget(self) -> None:
+        """Let `most` begin anew."""
+        if self.known:
+            CLEAR.write_text(FORGET_PEAK, encoding="ascii")
+
+    def _status(self, name: str) -> int:
+        if not self.known:
+            return 0
+        lines = STATUS.read_text(encoding="ascii").splitlines()
+        return int(next(line for line in lines if line.startswith(name)).split()[1]) * 1024
+
+
+class Traced:
+    """Bytes of Python's objects and NumPy's arrays, while tracemalloc runs.
+
+    What a process frees it may keep for later, so its resident memory tells little of a stage that comes
+    after a greedier one; PyTorch's tensors are not seen here.
+    """
+
+    def held(self) -> int:
+        """Bytes at present."""
+        return tracemalloc.get_traced_memory()[0]
+
+    def most(self) -> int:
+        """The most bytes since `forget`."""
+        return tracemalloc.get_traced_memory()[1]
+
+    def forget(self) -> None:
+        """Let `most` begin anew."""
+        tracemalloc.reset_peak()
+
+
+class Stopwatch:
+    """Seconds and peak memory of the stages of one run; a stage may be come back to.
+
+    seconds: of each stage, without what was done aside. peak: bytes that were held at most in each stage;
+    before: bytes that were held when a stage first began. On a GPU all that was begun is waited for before
+    the clock is read.
+    """
+
+    def __init__(self, device: torch.device, memory: Resident | Traced) -> None:
+        self.device, self.memory = device, memory
+        self.seconds: dict[str, float] = {}
+        self.peak: dict[str, int] = {}
+        self.before: dict[str, int] = {}
+        self.stage: str | None = None
+        self._since = 0.0
+
+    def begin(self, stage: str) -> None:
+        """End the present stage, if any, and begin another."""
+        self.end()
+        self.before.setdefault(stage, self.memory.held())
+        self.memory.forget()
+        self.stage, self._since = stage, time.perf_counter()
+
+    def end(self) -> None:
+        """End the present stage, if any."""
+        if self.stage is None:
+            return
+        self._wait()
+        passed = time.perf_counter() - self._since
+        self.seconds[self.stage] = self.seconds.get(self.stage, 0.0) + passed
+        self.peak[self.stage] = max(self.peak.get(self.stage, 0), self.memory.most())
+        self.stage = None
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """The time within is nobody's."""
+        stage = self.stage
+        self.end()
+        yield
+        self._wait()
+        if stage is not None:
+            self.begin(stage)
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)

@@ -19,7 +19,7 @@ from .errors import Cancelled, EngineError, ProgressCallback
 from .payload import NormalMaps, Preview, Result
 from .protocol import Disconnected, Message
 
-__all__ = ["EngineClient", "Preview", "Result", "connect"]
+__all__ = ["EngineClient", "NormalMaps", "Preview", "Result", "connect"]
 
 FORCE_SECONDS: Final = 5.0
 """How long a cancelled job may take to end before the engine is killed."""

@@ -163,8 +163,8 @@ class Job:
     def _reconstruct(self, client: EngineClient) -> list[Result]:
         show = self._messages.put if self._wants_preview else None
         ask = (self._on_progress, self._cancel.is_set)
-        with_maps = {"normals": self._normals, "on_preview": show}
-        made = [client.reconstruct(self._picture, self.settings, *ask, **with_maps)]
+        maps = self._normals
+        made = [client.reconstruct(self._picture, self.settings, *ask, normals=maps, on_preview=show)]
         count = 1 if self.finish.people == ONE else len(made[0].info["people"])
         try:
             for number in range(2, count + 1):

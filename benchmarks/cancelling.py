@@ -50,7 +50,7 @@ def run(folder: Path, image: Any, settings: dict[str, Any], cancels: int) -> tup
             for _ in range(2):  # the first one loads
                 began = time.monotonic()
                 protocol.send(link, request)
-                assert _ending(link) == "done"
+                assert ending(link) == "done"
             whole = time.monotonic() - began
             moments = [whole * (number + 0.5) / cancels for number in range(cancels)]
             return whole, [seen for at in moments if (seen := _cancel(link, request, at))]
@@ -66,23 +66,27 @@ def _cancel(link: Any, request: Message, at: float) -> Cancelled | None:
             return None
     sent = time.monotonic()
     protocol.send(link, Message("cancel"))
-    if _ending(link) != "cancelled":
+    if ending(link) != "cancelled":
         return None
     answered = time.monotonic()
-    while _running(link):
+    while state(link)["running"]:
         time.sleep(0.01)
     return Cancelled(at, answered - sent, time.monotonic() - sent)
 
 
-def _ending(link: Any) -> str:
-    while (ending := protocol.receive(link)).type in protocol.INTERIM:
+def ending(link: Any) -> str:
+    """Wait for a job's end on a bare connection; the type of its message."""
+    while (message := protocol.receive(link)).type in protocol.INTERIM:
         pass
-    return ending.type
+    return message.type
 
 
-def _running(link: Any) -> bool:
+def state(link: Any) -> dict[str, Any]:
+    """The engine's state, asked for on a bare connection that has no job."""
     protocol.send(link, Message("status"))
-    return bool(protocol.receive(link).fields["running"])
+    answer = protocol.receive(link)
+    assert answer.type == "state"
+    return answer.fields
 
 
 def main(cancels: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from .images import is_reference
+from .images import is_reference, pack
 
 
 def _image_editors(context: bpy.types.Context) -> list[tuple[bpy.types.Window, bpy.types.Area]]:
@@ -113,9 +113,7 @@ class PIFUHD_OT_paste_image(bpy.types.Operator):
         if not pasted:
             self.report({'ERROR'}, "The clipboard's picture could not be read. Save it as a file instead.")
             return {'CANCELLED'}
-        # Blender does not count what it pasted as changed, and would pack nothing.
-        pasted[0].pixels[0] = pasted[0].pixels[0]
-        pasted[0].pack()
+        pack(pasted[0])
         context.scene.pifuhd.image = pasted[0]
         return {'FINISHED'}
 

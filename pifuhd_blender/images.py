@@ -111,6 +111,12 @@ def pixels(image: bpy.types.Image, *, linear: bool) -> np.ndarray:
     return to_rgba8(values, linear=linear)
 
 
+def pack(image: bpy.types.Image) -> None:
+    """Pack the pixels. Blender packs only what counts as changed: not what was pasted, nor a copy."""
+    image.pixels[0] = image.pixels[0]
+    image.pack()
+
+
 def to_rgba8(values: np.ndarray, *, linear: bool) -> np.ndarray:
     """(H, W, C) float32 with C of 1 to 4 -> (H, W, 4) uint8 RGBA.
 

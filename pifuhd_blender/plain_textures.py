@@ -44,8 +44,7 @@ def as_shown(image: bpy.types.Image) -> bpy.types.Image:
     if orientation.of_picture(images.encode(image)) == orientation.UPRIGHT:
         return image
     copy = image.copy()
-    copy.pixels[0] = copy.pixels[0]  # counts as changed, so that it is encoded anew
-    copy.pack()
+    images.pack(copy)
     return copy
 
 

@@ -8,13 +8,13 @@ again, in 0.5 s, and all of them together take twice as long.
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,41 +31,47 @@ AT_ONCE: Final = 200_000
 ASKED: Final = 0.05
 """Seconds between two looks at whether the job was cancelled."""
 
+KILLED: Final = 9
+"""SIGKILL, which Linux sends when memory runs out; Windows has no such ending."""
+
 
 def collapse(
     vertices: Vertices, faces: Faces, count: int, ask: Callable[[], None]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """About count triangles of a mesh, vertices (V, 3) float32 and faces (F, 3) int32; some edges of the
     result may have four faces. ask: called every ASKED seconds while another process is at work; what it
-    raises ends that process and passes through. Raises RuntimeError where that process fails, OSError where
-    the disk is full.
+    raises ends that process and passes through. Raises MemoryError where the system ended that process,
+    RuntimeError where it failed.
     """
     if len(faces) <= AT_ONCE:
         return _simplified(vertices, faces, count)
-    with TemporaryFile() as given, TemporaryFile() as made, TemporaryFile() as said:
-        _write(given, vertices, faces)
-        child = subprocess.Popen(
-            spawn.command(sys.executable, str(count), module=__name__),
-            cwd=Path(__file__).parents[__name__.count(".")],
-            env=spawn.environment(),
-            stdin=given,
-            stdout=made,
-            stderr=said,
-            creationflags=spawn.options()["creationflags"],  # but of this session: what ends it, ends both
-        )
-        try:
-            while child.poll() is None:
-                ask()
-                time.sleep(ASKED)
-        finally:
-            child.kill()
-            child.wait()
-        if child.returncode:
-            said.seek(0)
-            reason = said.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
-            raise RuntimeError(f"reducing the mesh failed: {reason or f'code {child.returncode}'}")
-        made.seek(0)
-        return _read(made)
+    child = subprocess.Popen(
+        spawn.command(sys.executable, str(count), module=__name__),
+        cwd=Path(__file__).parents[__name__.count(".")],
+        env=spawn.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        creationflags=spawn.options()["creationflags"],  # but of this session: what ends it, ends both
+    )
+    given, told = _packed(vertices, faces), list[tuple[bytes, bytes]]()
+    # communicate with a time limit would lose what it has not yet handed over when it is called again
+    exchange = threading.Thread(target=lambda: told.append(child.communicate(given)), daemon=True)
+    exchange.start()
+    try:
+        while exchange.is_alive():
+            ask()
+            exchange.join(ASKED)
+    finally:
+        child.kill()
+        exchange.join()
+    made, said = told[0]
+    if child.returncode == -KILLED:
+        raise MemoryError
+    if child.returncode:
+        reason = said.decode("utf-8", "replace").strip().rpartition("\n")[2] or f"code {child.returncode}"
+        raise RuntimeError(f"reducing the mesh failed: {reason}")
+    return _unpacked(made)
 
 
 def _simplified(vertices: Vertices, faces: Faces, count: int) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -75,15 +81,17 @@ def _simplified(vertices: Vertices, faces: Faces, count: int) -> tuple[NDArray[A
     return points, triangles
 
 
-def _write(file: IO[bytes], points: NDArray[Any], triangles: NDArray[Any]) -> None:
+def _packed(points: NDArray[Any], triangles: NDArray[Any]) -> bytes:
+    file = io.BytesIO()
     np.save(file, points)
     np.save(file, triangles)
-    file.seek(0)
+    return file.getvalue()
 
 
-def _read(file: IO[bytes]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _unpacked(data: bytes) -> tuple[NDArray[Any], NDArray[Any]]:
+    file = io.BytesIO(data)
     return np.load(file), np.load(file)
 
 
 if __name__ == "__main__":
-    _write(sys.stdout.buffer, *_simplified(*_read(sys.stdin.buffer), int(sys.argv[1])))
+    sys.stdout.buffer.write(_packed(*_simplified(*_unpacked(sys.stdin.buffer.read()), int(sys.argv[1]))))

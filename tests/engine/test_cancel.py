@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from benchmarks import cancelling
+from benchmarks.cancelling import ending, state
 from engine import protocol
 from engine.errors import STAGES
 from engine.process import EngineProcess
@@ -41,16 +41,7 @@ def cancel_when(link, stage):
         pass
     began = time.monotonic()
     protocol.send(link, Message("cancel"))
-    while (ending := protocol.receive(link)).type in protocol.INTERIM:
-        pass
-    return ending.type, time.monotonic() - began
-
-
-def state(link):
-    protocol.send(link, Message("status"))
-    answer = protocol.receive(link)
-    assert answer.type == "state"
-    return answer.fields
+    return ending(link), time.monotonic() - began
 
 
 def heeded(link):
@@ -60,8 +51,8 @@ def heeded(link):
 
 @pytest.mark.parametrize("stage", BEGUN)  # the first one cancels while PyTorch is being loaded
 def test_a_cancel_is_answered_at_once_at_any_stage_and_frees_the_engine(link, stage):
-    ending, seconds = cancel_when(link, stage)
-    assert ending == "cancelled"
+    end, seconds = cancel_when(link, stage)
+    assert end == "cancelled"
     assert seconds < 3 * PROMISE
     assert heeded(link)
 
@@ -80,15 +71,4 @@ def test_twenty_cancels_in_a_row_leave_memory_where_it_was(link):
 
 def test_the_job_after_many_cancelled_ones_is_done(link):
     begin(link)
-    while (ending := protocol.receive(link)).type in protocol.INTERIM:
-        pass
-    assert ending.type == "done"
-
-
-def test_cancels_at_any_moment_of_a_job_are_answered_at_once(tmp_path):
-    """A short run of benchmarks/cancelling.py; the job is longer for a large grid."""
-    stage_engine(tmp_path)
-    whole, seen = cancelling.run(tmp_path, {"pixels": cut_out()}, {"resolution": 128}, 6)
-    assert len(seen) >= 3
-    assert all(0 < one.at < whole and one.answered <= one.free for one in seen)
-    assert max(one.answered for one in seen) < 3 * PROMISE
+    assert ending(link) == "done"

@@ -2,6 +2,7 @@
 """Decimated meshes have at most the faces asked for, stay closed, and stay where they were."""
 
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -153,7 +154,13 @@ def test_a_cancel_ends_that_process(figure, started):
 
 
 def test_a_failure_of_that_process_is_told_with_its_reason(figure, started, monkeypatch):
-    monkeypatch.setattr(collapse, "_write", lambda *mesh: None)
+    monkeypatch.setattr(collapse, "_packed", lambda *mesh: b"")
     with pytest.raises(RuntimeError, match="reducing the mesh failed: EOFError"):
         decimate(*figure, 1000)
     assert len(started) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell who ended a process")
+def test_the_systems_end_of_that_process_is_a_lack_of_memory(figure, started):
+    with pytest.raises(MemoryError):
+        decimate(*figure, 1000, lambda: started[0].kill())

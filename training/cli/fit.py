@@ -51,6 +51,7 @@ def add_commands(commands: Commands) -> None:
     train.add_argument("--end-to-end", type=float, default=0.0, metavar="SHARE",
                        help="of the time, at its end, in which both levels learn together")  # fmt: skip
     train.add_argument("--start", type=Path, metavar="WEIGHTS", help="begin with the parameters of this file")
+    train.add_argument("--seed", type=int, default=0, help="of the views: another round wants another")
     train.add_argument("--pictures", type=Path, metavar="DIR",
                        help="pictures with normals (rgb_*.png, normal_*.npy) for the normals")  # fmt: skip
     train.add_argument("--people", type=int, help="make a pool of so many people in the background")
@@ -65,7 +66,7 @@ def add_commands(commands: Commands) -> None:
 
 def _fit(options: argparse.Namespace) -> None:
     plan = Plan(options.minutes, options.steps, options.batch, options.workers, options.end_to_end,
-                options.start, options.pictures)  # fmt: skip
+                options.start, options.pictures, options.seed)  # fmt: skip
     preset = PRESETS[options.preset]
     with team(options.device) as workers:
         train, began = options.folder / "train", time.monotonic()

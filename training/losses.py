@@ -78,10 +78,24 @@ def column_loss(
     """Plain cross entropy at points spread evenly along the depth of the person's pixels.
 
     Points near the surface alone say nothing of how probable each depth is: where the network is unsure of
-    the depth, half of those it is shown are inside wherever they are, and legs grow into slabs. Front and
-    back depth label a column exactly outside of the two; between them all is taken as inside, but where they
-    are far apart (an arm before the body) only the outside is used. query: points (B, N, 3) -> logits (B, N);
-    draws (B, N, 2) in [0, 1): which pixel, which depth; allowed (B, 1, s, s): pixels to draw from.
+    the depth, half of those it is shown are inside wherever they are, and legs grow into slabs. query: points
+    (B, N, 3) -> logits (B, N); draws, allowed: as for `column_points`.
+    """
+    points, inside, known = column_points(batch, draws, allowed)
+    logits = query(points).float()
+    losses = functional.binary_cross_entropy_with_logits(logits, inside.float(), reduction="none")
+    return ((losses * known).sum(1) / known.sum(1).clamp(min=1)).mean()
+
+
+def column_points(
+    batch: Batch, draws: Tensor, allowed: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Points (B, N, 3) spread evenly along the depth of the person's pixels, inside (B, N) bool, and whether
+    that is known (B, N) bool.
+
+    Front and back depth label a column exactly outside of the two; between them all is taken as inside, but
+    where they are far apart (an arm before the body) only the outside is known. draws (B, N, 2) in [0, 1):
+    which pixel, which depth; allowed (B, 1, s, s): pixels to draw from.
     """
     size = batch.mask.shape[-1]
     anywhere = torch.ones_like(batch.mask) if allowed is None else allowed
@@ -94,9 +108,7 @@ def column_loss(
     z = (draws[..., 1] * 2 - 1) * COLUMN_REACH
     inside = (z < front) & (z > back)
     known = ~inside | (front - back < THICKEST)
-    logits = query(torch.stack([x, y, z], -1)).float()
-    losses = functional.binary_cross_entropy_with_logits(logits, inside.float(), reduction="none")
-    return ((losses * known).sum(1) / known.sum(1).clamp(min=1)).mean()
+    return torch.stack([x, y, z], -1), inside, known
 
 
 def point_iou(logits: Tensor, labels: Tensor, where: Tensor | None = None) -> Tensor:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.weights import PRESETS
 
+from ..calibrate import calibrate
 from ..evaluate import quick_figures
 from ..export import export
 from ..fit import Run, fit
@@ -87,8 +88,9 @@ def _fit(options: argparse.Namespace) -> None:
             run = Run(preset, train, options.run, plan, workers)
             network = fit(run)
         if workers.first:
-            metrics = quick_figures(network.to(workers.device), options.folder / "test", MEASURED_VIEWS)
-            export(network, run, options.out, metrics)
+            moved = calibrate(network.to(workers.device), train)
+            metrics = quick_figures(network, options.folder / "test", MEASURED_VIEWS)
+            export(network, run, options.out, metrics | moved)
             print(f"wrote {options.out}: {json.dumps(metrics)}")
             if options.parts:
                 print(f"and {len(split(options.out))} parts; `python -m training join` puts them together")

@@ -10,6 +10,7 @@ from pathlib import Path
 from engine.weights import PRESETS
 from engine.weights.files import build_empty
 
+from ..calibrate import calibrate
 from ..evaluate import quick_figures
 from ..export import export
 from ..fit import Run, fit
@@ -103,5 +104,6 @@ def train_all(ablation: Ablation, workers: int, device: str) -> None:
             run = Run(PRESETS[preset], ablation.pool / "train", ablation.run / preset, plan, alone)
             print(f"\npreset {preset}, {ablation.minutes:g} minutes", flush=True)
             network = fit(run)
-            metrics = quick_figures(network.to(alone.device), ablation.pool / "test")
-            export(network, run, ablation.file(preset), metrics)
+            moved = calibrate(network.to(alone.device), run.pool)
+            metrics = quick_figures(network, ablation.pool / "test")
+            export(network, run, ablation.file(preset), metrics | moved)

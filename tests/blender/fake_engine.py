@@ -6,10 +6,9 @@ package:
 
 ok; slow (20 s of progress, stops when cancelled); held (waits after the preview until the mode is another);
 deaf (falls silent for a minute, ignores cancel); no_person; out_of_memory; empty (an error that names a
-file); crash (dies in the middle); two
-(the photo shows two people, side by side); bad_mesh (a face beyond the vertices); refuse (ends before it
-listens); late (listens after 3 s); mute (never answers a status). A photo whose bytes hold "nobody" gives
-no_person in every mode.
+file); cut (done, with two warnings); crash (dies in the middle); two (the photo shows two people, side by
+side); bad_mesh (a face beyond the vertices); refuse (ends before it listens); late (listens after 3 s); mute
+(never answers a status). A photo whose bytes hold "nobody" gives no_person in every mode.
 
 It says to hold 900 MB, and 100 MB once its weights are unloaded.
 
@@ -28,7 +27,7 @@ import numpy as np
 
 from engine import protocol
 from engine.errors import STAGES, Cancelled, EngineError
-from engine.sentences import Sentence
+from engine.sentences import Sentence, listed
 
 FOLDER = Path(__file__).resolve().parent.parent
 HEIGHT = 1.75  # metres, where a client names none
@@ -119,6 +118,9 @@ def job(request: protocol.Message, send: "Send", cancelled: threading.Event) -> 
         "photo": {"shape": list(photo.shape), "pid": os.getpid()},
         **seen,
     }
+    if how == "cut":
+        sides = listed([Sentence("left"), Sentence("top")], ", ")
+        info["warnings"] = [Sentence("The person reaches the border ({sides}).", sides=sides), "Be careful."]
     if "normals_front" in request.arrays:
         info["normals"] = [request.arrays[f"normals_{side}"][0, 0].tolist() for side in ("front", "back")]
     arrays["normals_front"] = np.full((16, 16, 3), (128, 128, 255), np.uint8)

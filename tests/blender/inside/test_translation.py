@@ -122,6 +122,17 @@ def test_an_error_of_the_engine_is_looked_up_without_the_name(ext, fake, photo, 
     assert "The picture {file} is empty." in pseudo
 
 
+def test_what_the_engine_warns_of_is_shown_and_translated(ext, fake, photo, pseudo):
+    choose(photo)
+    fake.mode = "cut"
+    ext.jobs.start("ada", b"a photo", {"resolution": 64}, bpy.context.scene, bpy.context.view_layer)
+    finished(ext)
+    assert len(bpy.data.objects) == 1
+    shown = "<<The person reaches the border (<<left>, <top>>).> <Be careful.>>"
+    assert shown in drawn(ext.panels._Main())
+    assert {"The person reaches the border ({sides}).", "left", "top"} <= set(pseudo)
+
+
 def test_whose_turn_it_is_is_translated(ext, fake, photo, pseudo):
     choose(photo)
     fake.mode = "two"

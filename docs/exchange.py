@@ -63,7 +63,7 @@ class Spoken:
             {"name": name, "dtype": array.dtype.name, "shape": list(array.shape)}
             for name, array in message.arrays.items()
         ]
-        header = json.dumps({"type": message.type, **message.fields, "arrays": arrays})
+        header = json.dumps({**protocol.header(message), "arrays": arrays})
         self._lines.append(f"{self._name} {arrow} {header}")
         self._lines += [f"{self._name} {arrow} {array.nbytes} bytes" for array in message.arrays.values()]
 

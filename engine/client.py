@@ -18,6 +18,7 @@ from . import payload, protocol
 from .errors import Cancelled, EngineError, ProgressCallback
 from .payload import NormalMaps, Preview, Result
 from .protocol import Disconnected, Message
+from .sentences import Sentence
 
 __all__ = ["EngineClient", "NormalMaps", "Preview", "Result", "connect"]
 
@@ -196,7 +197,7 @@ class EngineClient:
             elif reply.type == "cancelled":
                 raise Cancelled
             else:
-                raise self._misunderstood(f"a {reply.type} message came in a job")
+                raise self._misunderstood(Sentence("a {kind} message came in a job", kind=reply.type))
 
     def _answer_to(self, request: Message, kind: str) -> dict[str, Any]:
         """The fields of the one answer, of a kind, to a request that is no job."""
@@ -211,7 +212,11 @@ class EngineClient:
             if answer.type == "error":
                 raise EngineError(**answer.fields)
             if answer.type != kind:
-                raise self._misunderstood(f"a {answer.type} message answered the {request.type}")
+                raise self._misunderstood(
+                    Sentence(
+                        "a {kind} message answered the {request}", kind=answer.type, request=request.type
+                    )
+                )
             return answer.fields
 
     def _ask(self, request: Message) -> SimpleQueue[Message | Exception]:
@@ -248,7 +253,7 @@ class EngineClient:
             self._give_up()
             raise EngineError(
                 "engine_died",
-                f"The engine stopped in the middle of its work: {how}",
+                Sentence("The engine stopped in the middle of its work: {how}", how=how),
                 "Try again: it starts anew. If it happens again, lower the resolution or read the log.",
             ) from reply
         self._give_up()
@@ -309,14 +314,17 @@ class EngineClient:
         self._give_up()
         return EngineError(
             "protocol",
-            f"The engine's answer makes no sense: {what}.",
+            Sentence("The engine's answer makes no sense: {what}.", what=Sentence(what)),
             "Try again, and report it with the engine's log.",
         )
 
     def _silent(self) -> EngineError:
         return EngineError(
             "engine_died",
-            f"The engine said nothing for {self._silence_seconds:.0f} seconds and was stopped.",
+            Sentence(
+                "The engine said nothing for {seconds} seconds and was stopped.",
+                seconds=f"{self._silence_seconds:.0f}",
+            ),
             "Try again with a lower resolution, or look at the engine's log.",
         )
 

@@ -46,7 +46,8 @@ ProgressCallback: TypeAlias = Callable[[str, int, int, str], None]
 class EngineError(Exception):
     """An error a user can meet: what happened in one sentence, and the next step.
 
-    code: one of CODES. text: one sentence. hint: the next step, one sentence. str() is both.
+    code: one of CODES. text: one sentence. hint: the next step, one sentence. Either is a Sentence where it
+    has names or numbers in it, so that it can be translated. str() is both.
     Raises ValueError for a code outside the closed set.
     """
 

@@ -16,6 +16,7 @@ from typing import Final
 
 from . import spawn
 from .errors import Cancelled
+from .sentences import Sentence, described, restored
 
 STATES: Final = ("ok", "warning", "problem")
 """ok: nothing to do; warning: it works, but not as well as it could; problem: it does not work."""
@@ -41,8 +42,15 @@ class Finding:
 
 
 def to_json(findings: list[Finding]) -> str:
-    """The list as `doctor --json` prints it."""
-    return json.dumps([asdict(finding) for finding in findings], indent=1)
+    """The list as `doctor --json` prints it: each finding's fields, and where its sentences have names or
+    numbers in them, under `patterns` what they were made of, see sentences.py.
+    """
+    listed = []
+    for finding in findings:
+        item = asdict(finding)
+        patterns = described(item)
+        listed.append({**item, "patterns": patterns} if patterns else item)
+    return json.dumps(listed, indent=1)
 
 
 def from_json(text: str) -> list[Finding]:
@@ -52,11 +60,12 @@ def from_json(text: str) -> list[Finding]:
     if not isinstance(listed, list):
         raise ValueError("it is not a list")
     for item in listed:
+        patterns = item.pop("patterns", {}) if isinstance(item, dict) else {}
         if not isinstance(item, dict) or item.keys() != {"name", "state", "text", "hint"}:
             raise ValueError("a finding has other fields than name, state, text and hint")
         if not all(isinstance(value, str) for value in item.values()) or item["state"] not in STATES:
             raise ValueError("a finding has no known state, or what is no text")
-        findings.append(Finding(**item))
+        findings.append(Finding(**restored(item, patterns)))
     return findings
 
 
@@ -85,7 +94,13 @@ def examine(
             **spawn.options(),
         )
     except OSError as error:
-        return _unasked(f"The engine's Python {python} cannot be started: {error.strerror or error}.")
+        return _unasked(
+            Sentence(
+                "The engine's Python {python} cannot be started: {reason}.",
+                python=python,
+                reason=error.strerror or error,
+            )
+        )
     deadline = time.monotonic() + seconds
     with process:
         try:
@@ -97,15 +112,24 @@ def examine(
                     if cancelled():
                         raise Cancelled from None
                     if time.monotonic() > deadline:
-                        return _unasked(f"The examination did not end within {seconds:.0f} seconds.")
+                        return _unasked(
+                            Sentence(
+                                "The examination did not end within {seconds} seconds.",
+                                seconds=f"{seconds:.0f}",
+                            )
+                        )
         finally:
             spawn.kill_tree(process)
     try:
         return from_json(printed)
     except ValueError:
         last = next((line for line in reversed(complaints.splitlines()) if line.strip()), "")
-        why = last.strip()[:500].rstrip(".") or f"it exited with code {process.returncode}"
-        return _unasked(f"The engine's Python {python} cannot examine itself: {why}.")
+        why = last.strip()[:500].rstrip(".") or Sentence(
+            "it exited with code {code}", code=process.returncode
+        )
+        return _unasked(
+            Sentence("The engine's Python {python} cannot examine itself: {why}.", python=python, why=why)
+        )
 
 
 def _unasked(text: str) -> list[Finding]:

@@ -11,6 +11,7 @@ import torch
 
 from .errors import EngineError
 from .networks import PIFuHD
+from .sentences import Sentence, listed
 from .weights import Preset
 
 Outcome = TypeVar("Outcome")
@@ -76,12 +77,19 @@ def held_bytes(device: torch.device) -> int:
 
 def _explained(device: torch.device, preset: Preset) -> EngineError:
     needs = needed_bytes(preset) / 2**30
-    text = f"The {device.type} device ran out of memory: {preset.name} weights need about {needs:.1f} GiB"
+    text = Sentence(
+        "The {device} device ran out of memory: {preset} weights need about {needs} GiB",
+        device=device.type,
+        preset=preset.name,
+        needs=f"{needs:.1f}",
+    )
     if device.type == "cuda":
-        text += f", and {torch.cuda.mem_get_info(device)[0] / 2**30:.1f} GiB are free"
-    ways = ["close other programs", "lower the resolution"]
+        free = f"{torch.cuda.mem_get_info(device)[0] / 2**30:.1f}"
+        text = Sentence("{text}, and {free} GiB are free", text=text, free=free)
+    ways = [Sentence("close other programs"), Sentence("lower the resolution")]
     if preset.name != "compact":
-        ways.append("use the embedded compact weights, which need less")
+        ways.append(Sentence("use the embedded compact weights, which need less"))
     if device.type != "cpu":
-        ways.append("set the device to cpu")
-    return EngineError("out_of_memory", f"{text}.", f"To go on, {', or '.join(ways)}.")
+        ways.append(Sentence("set the device to cpu"))
+    hint = Sentence("To go on, {ways}.", ways=listed(ways, ", or "))
+    return EngineError("out_of_memory", Sentence("{text}.", text=text), hint)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import EngineError
+from .sentences import Sentence
 from .space import blender_to_y_up
 from .surface.meshes import triangulate, vertex_normals
 
@@ -48,8 +49,10 @@ def write_mesh(mesh: ColouredMesh, path: str | os.PathLike[str], axes: str = "bl
     target = Path(path)
     encode = FORMATS.get(target.suffix.lower())
     if encode is None:
-        text = f"{target.name!r} does not end in a known mesh format."
-        raise EngineError("bad_settings", text, f"End it in one of {', '.join(FORMATS)}.")
+        text = Sentence("{file} does not end in a known mesh format.", file=repr(target.name))
+        raise EngineError(
+            "bad_settings", text, Sentence("End it in one of {formats}.", formats=", ".join(FORMATS))
+        )
     if axes == "camera":
         placed = _Placed(mesh.vertices, mesh.faces, mesh.colors, "camera cube, y up, z to the viewer")
     elif target.suffix.lower() in Y_UP:
@@ -68,7 +71,7 @@ def write_whole(target: Path, data: bytes) -> None:
         os.replace(temporary, target)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        text = f"{str(target)!r} cannot be written ({error.strerror})."
+        text = Sentence("{file} cannot be written ({reason}).", file=repr(str(target)), reason=error.strerror)
         raise EngineError("io", text, "Choose a folder that exists and that you may write to.") from error
 
 

@@ -12,6 +12,7 @@ import sys
 from types import ModuleType
 
 from .errors import EngineError
+from .sentences import Sentence
 
 
 def check_installed() -> None:
@@ -22,7 +23,9 @@ def check_installed() -> None:
         if importlib.util.find_spec(module) is None:
             raise EngineError(
                 "engine_start",
-                f"{name} is missing from the engine's Python, {sys.executable}.",
+                Sentence(
+                    "{name} is missing from the engine's Python, {python}.", name=name, python=sys.executable
+                ),
                 "Set up the engine again in the add-on's preferences, or install engine/requirements.txt.",
             )
 
@@ -34,6 +37,6 @@ def load_part(name: str) -> ModuleType:
     except (ImportError, OSError) as error:  # OSError: a missing or damaged library of PyTorch
         raise EngineError(
             "engine_start",
-            f"The engine cannot load {name.lstrip('.')}: {error}.",
+            Sentence("The engine cannot load {part}: {error}.", part=name.lstrip("."), error=error),
             "Set up the engine again in the add-on's preferences, or install engine/requirements.txt.",
         ) from error

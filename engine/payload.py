@@ -12,6 +12,7 @@ import numpy.typing as npt
 from . import protocol
 from .errors import EngineError
 from .protocol import Message
+from .sentences import Sentence
 
 NormalMaps: TypeAlias = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 """The maps of front and back, (S,S,3) uint8 as in Result."""
@@ -58,13 +59,21 @@ def photo(image: bytes | npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.uint
     if not _fits(name, array):
         raise EngineError(
             "bad_image",
-            f"The photo is empty, too large, or of the wrong kind ({array.dtype} {array.shape}).",
+            Sentence(
+                "The photo is empty, too large, or of the wrong kind ({dtype} {shape}).",
+                dtype=array.dtype,
+                shape=array.shape,
+            ),
             "Use a JPEG or PNG photo of at most 100 megapixels.",
         )
     if array.nbytes > protocol.MAX_ARRAY:
         raise EngineError(
             "bad_image",
-            f"The photo is too large: {array.shape[1]} x {array.shape[0]} pixels.",
+            Sentence(
+                "The photo is too large: {width} x {height} pixels.",
+                width=array.shape[1],
+                height=array.shape[0],
+            ),
             "Scale it down to at most 100 megapixels.",
         )
     return {name: array}
@@ -80,7 +89,11 @@ def normals(maps: NormalMaps) -> dict[str, npt.NDArray[np.uint8]]:
         if not _fits(name, array):
             raise EngineError(
                 "bad_image",
-                f"A normal map is empty, too large, or of the wrong kind ({array.dtype} {array.shape}).",
+                Sentence(
+                    "A normal map is empty, too large, or of the wrong kind ({dtype} {shape}).",
+                    dtype=array.dtype,
+                    shape=array.shape,
+                ),
                 "Use the maps of a reconstruction.",
             )
     return arrays

@@ -23,6 +23,7 @@ from .networks import Features, NormalMaps
 from .payload import NormalMaps as GivenNormals
 from .photo import FoundPerson, Mask, Photo, choose_person, cut, cut_sides, find_people, person_part, resize
 from .scale import Scale, find_scale
+from .sentences import Sentence, listed
 from .settings import DEVICES, Settings, check
 from .sight import Sight, believing, with_normals
 from .space import Crop, Placement, camera_to_image, grid_to_camera, image_to_texel, stand_on_floor
@@ -219,10 +220,11 @@ def _in_blender(placement: Placement, vertices: Vertices) -> NDArray[np.float32]
 def choose_device(name: str) -> torch.device:
     """The device for a setting of DEVICES; EngineError bad_settings when this machine has none such."""
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    check(name in DEVICES, f"The device {name!r} is unknown.", f"Choose one of {', '.join(DEVICES)}.")
+    check(name in DEVICES, Sentence("The device {device} is unknown.", device=repr(name)),
+          Sentence("Choose one of {devices}.", devices=", ".join(DEVICES)))
     if name == "auto":
         name = next(kind for kind in ("cuda", "mps", "cpu") if present[kind])
-    text = f"This machine has no {name} device that PyTorch can use."
+    text = Sentence("This machine has no {device} device that PyTorch can use.", device=name)
     check(present[name], text, "Choose the device auto.")
     return torch.device(name)
 
@@ -345,10 +347,11 @@ def _picture(values: torch.Tensor) -> NDArray[np.uint8]:
 
 
 def _warnings(sides: tuple[str, ...], scale: Scale) -> list[str]:
-    warnings = []
+    warnings: list[str] = []
     if sides:
-        where = ", ".join(sides)
-        warnings.append(f"The person reaches the picture's border ({where}): what lies beyond is missing.")
+        where = listed([Sentence(side) for side in sides], ", ")
+        warnings.append(Sentence(
+            "The person reaches the picture's border ({sides}): what lies beyond is missing.", sides=where))
     if scale.source == "estimate":
         warnings.append(
             "The person is not seen standing from head to feet, so the scale is estimated from what is seen; "

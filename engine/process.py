@@ -22,6 +22,7 @@ from . import logs, spawn
 from .client import EngineClient, connect
 from .errors import EngineError
 from .protocol import KEY_VARIABLE, Disconnected
+from .sentences import Sentence
 
 START_SECONDS: Final = 60.0
 """How long a start may take: reading Python and NumPy from a cold, slow disk took 20 s."""
@@ -140,8 +141,10 @@ class EngineProcess:
         if often and time.monotonic() - self._failures[0] < RESTART_WINDOW:
             raise EngineError(
                 "engine_start",
-                f"The engine was started {RESTARTS} times within a minute and did not last.",
-                f"Wait a minute and try again, or look at its log: {self.log}",
+                Sentence(
+                    "The engine was started {times} times within a minute and did not last.", times=RESTARTS
+                ),
+                Sentence("Wait a minute and try again, or look at its log: {log}", log=self.log),
             )
         key, started_at = secrets.token_bytes(32), time.monotonic()
         folder, address = _private_address()
@@ -167,7 +170,7 @@ class EngineProcess:
         if not (self.package_folder / "engine" / "__main__.py").is_file():
             raise EngineError(
                 "engine_start",
-                f"The engine's files are missing from {self.package_folder}.",
+                Sentence("The engine's files are missing from {folder}.", folder=self.package_folder),
                 "Install the add-on again.",
             )
         serve = ["serve", "--address", address, "--idle", str(self.idle_seconds)]
@@ -179,7 +182,11 @@ class EngineProcess:
         except OSError as error:
             raise EngineError(
                 "engine_start",
-                f"The engine's log {self.log} cannot be written: {error.strerror or error}.",
+                Sentence(
+                    "The engine's log {log} cannot be written: {reason}.",
+                    log=self.log,
+                    reason=error.strerror or error,
+                ),
                 "Free disk space, or make its folder writable.",
             ) from error
         try:
@@ -197,7 +204,11 @@ class EngineProcess:
         except OSError as error:
             raise EngineError(
                 "engine_start",
-                f"The engine's Python {self.python} cannot be started: {error.strerror or error}.",
+                Sentence(
+                    "The engine's Python {python} cannot be started: {reason}.",
+                    python=self.python,
+                    reason=error.strerror or error,
+                ),
                 "Set up the engine again in the add-on's preferences.",
             ) from error
         return process, log_start
@@ -222,38 +233,48 @@ class EngineProcess:
                 except (FileNotFoundError, ConnectionRefusedError):
                     if child.process.poll() is not None:
                         raise
-            raise self._not_started("it was stopped while it started")
+            raise self._not_started(Sentence("it was stopped while it started"))
         except (Disconnected, OSError, AuthenticationError) as error:
             if timed_out.is_set():
-                reason = f"it did not answer within {self.start_seconds:.0f} seconds"
+                reason = Sentence(
+                    "it did not answer within {seconds} seconds", seconds=f"{self.start_seconds:.0f}"
+                )
                 raise self._not_started(reason) from error
             if isinstance(error, AuthenticationError):
-                raise self._not_started("it does not know this session's key") from error
-            raise self._not_started(self._last_words(child)) from error
+                reason = Sentence("it does not know this session's key")
+                raise self._not_started(reason) from error
+            how, line = self._ending(child)
+            raise self._not_started(_ended(how, line.rstrip(".")) if line else how) from error
         finally:
             late.cancel()
 
     def _not_started(self, reason: str) -> EngineError:
         return EngineError(
             "engine_start",
-            f"The engine does not start: {reason.rstrip('.')}.",
+            Sentence("The engine does not start: {reason}.", reason=reason),
             "Set up the engine again in the add-on's preferences.",
         )
 
     def _last_words(self, child: _Child) -> str:
-        """How a child ended, and the last line that it wrote."""
+        """How a child ended, and the last line that it wrote: one sentence."""
+        how, line = self._ending(child)
+        return _ended(how, line) if line else Sentence("{how}.", how=how)
+
+    def _ending(self, child: _Child) -> tuple[Sentence, str]:
+        """How a child ended, without a full stop, and the last line that it wrote."""
         try:
             status = child.process.wait(2.0)
         except subprocess.TimeoutExpired:
-            return "it hung up, but is still running."
+            return Sentence("it hung up, but is still running"), ""
         if status < 0:
             name = signal.Signals(-status).name if -status in set(signal.Signals) else str(-status)
-            cause = ", perhaps because the memory ran out" if name == "SIGKILL" else ""
-            how = f"it was killed ({name}{cause})"
+            if name == "SIGKILL":
+                how = Sentence("it was killed ({signal}, perhaps because the memory ran out)", signal=name)
+            else:
+                how = Sentence("it was killed ({signal})", signal=name)
         else:
-            how = f"it exited with code {status}"
-        line = self._last_log_line(child)
-        return f"{how}; its last line was: {line}" if line else f"{how}."
+            how = Sentence("it exited with code {status}", status=status)
+        return how, self._last_log_line(child)
 
     def _last_log_line(self, child: _Child) -> str:
         try:
@@ -302,7 +323,7 @@ def _private_address() -> tuple[Path | None, str]:
     except OSError as error:
         raise EngineError(
             "engine_start",
-            f"No folder can be made for the engine's socket: {error}.",
+            Sentence("No folder can be made for the engine's socket: {error}.", error=error),
             "Free disk space, or set TMPDIR to a folder that you can write to, and restart Blender.",
         ) from error
     return Path(folder), os.path.join(folder, "socket")
@@ -315,3 +336,7 @@ def _failed(child: _Child, client: EngineClient) -> bool:
     if not client.usable:  # it went, or misbehaved, in the middle of a job
         return True
     return child.process.poll() != 0
+
+
+def _ended(how: str, line: str) -> Sentence:
+    return Sentence("{how}; its last line was: {line}", how=how, line=line)

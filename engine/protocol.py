@@ -4,7 +4,8 @@
 A message is one frame of JSON (the header: its type, its fields, and the dtype and shape of each array),
 then one frame of raw little-endian bytes for each array, over `multiprocessing.connection` frames. Both
 sides check every message against the tables below, the sender before its first byte and the receiver before
-it allocates anything.
+it allocates anything. Beside the fields a header may have `patterns`: what the sentences in the fields were
+made of, so that they can be translated, see sentences.py.
 
 A job is one `reconstruct`, any number of `queued`, `progress` and `preview`, then exactly one of `done`,
 `cancelled`, `error`. docs/protocol.md shows a whole exchange.
@@ -21,7 +22,9 @@ from typing import Any, Final, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from . import sentences
 from .errors import CODES, STAGES, EngineError
+from .sentences import Sentence
 from .version import VERSION
 
 PROTOCOL: Final = 1
@@ -161,16 +164,30 @@ def failure(error: EngineError) -> Message:
     return Message("error", {"code": error.code, "text": error.text, "hint": error.hint})
 
 
+def header(message: Message) -> dict[str, Any]:
+    """The header of a message, but for its arrays."""
+    patterns = sentences.described(message.fields)
+    return {"type": message.type, **message.fields, **({"patterns": patterns} if patterns else {})}
+
+
 def check_hello(message: Message, mine: str, theirs: str) -> None:
     """Raise EngineError("protocol") where the peer speaks another version; the sentence names both sides."""
     if message.type != "hello":
-        _refuse(f"a {message.type} message came before the hello")
+        _refuse("a {kind} message came before the hello", kind=message.type)
     protocol, program = message.fields["protocol"], message.fields["program"]
     if protocol != PROTOCOL:
         raise EngineError(
             "protocol",
-            f"{mine} is version {VERSION} (protocol {PROTOCOL}), but {theirs} is version {program} "
-            f"(protocol {protocol}).",
+            Sentence(
+                "{mine} is version {version} (protocol {number}), but {theirs} is version {program} "
+                "(protocol {protocol}).",
+                mine=Sentence(mine),
+                version=VERSION,
+                number=PROTOCOL,
+                theirs=Sentence(theirs),
+                program=program,
+                protocol=protocol,
+            ),
             "Restart Blender; if it stays so, install the add-on again and set up its engine again.",
         )
 
@@ -190,14 +207,19 @@ def send(connection: Connection, message: Message) -> None:
         buffers.append(contiguous)
     _check_arrays(message.type, described)
     try:
-        text = json.dumps({"type": message.type, **message.fields, "arrays": described}, allow_nan=False)
+        text = json.dumps({**header(message), "arrays": described}, allow_nan=False)
     except (TypeError, ValueError) as error:
-        _refuse(f"a {message.type} message holds what JSON cannot say: {error}")
-    header = text.encode()
-    if len(header) > MAX_HEADER:
-        _refuse(f"the header of a {message.type} message has {len(header)} bytes, more than {MAX_HEADER}")
+        _refuse("a {kind} message holds what JSON cannot say: {error}", kind=message.type, error=error)
+    encoded = text.encode()
+    if len(encoded) > MAX_HEADER:
+        _refuse(
+            "the header of a {kind} message has {count} bytes, more than {most}",
+            kind=message.type,
+            count=len(encoded),
+            most=MAX_HEADER,
+        )
     try:
-        connection.send_bytes(header)
+        connection.send_bytes(encoded)
         for buffer in buffers:
             connection.send_bytes(buffer.data.cast("B"))
     except OSError as error:
@@ -209,29 +231,34 @@ def receive(connection: Connection) -> Message:
     Disconnected when the peer is gone. A hello of another protocol version is returned with its versions
     only: see check_hello.
     """
-    header = _decode(_receive_frame(connection, MAX_HEADER))
-    kind = header.pop("type", None)
+    fields = _decode(_receive_frame(connection, MAX_HEADER))
+    kind = fields.pop("type", None)
     if not isinstance(kind, str) or kind not in FIELDS:
-        _refuse(f"a message of unknown type {kind!r:.60} came")
-    if kind == "hello" and header.get("protocol") != PROTOCOL:
-        number, program = header.get("protocol"), header.get("program")
+        _refuse("a message of unknown type {kind} came", kind=f"{kind!r:.60}")
+    if kind == "hello" and fields.get("protocol") != PROTOCOL:
+        number, program = fields.get("protocol"), fields.get("program")
         # Both are put into a sentence, which must not be as long as a header may be.
         if type(number) is not int or not 0 <= number < 1 << 31:
             _refuse("a hello without a protocol version came")
         if type(program) is not str or len(program) > 40:
             _refuse("a hello without a program version came")
         return Message("hello", {"protocol": number, "program": program})
-    described = header.pop("arrays", None)
-    _check_fields(kind, header)
+    described, patterns = fields.pop("arrays", None), fields.pop("patterns", None)
+    _check_fields(kind, fields)
     arrays = {}
     for name, dtype, shape in _check_arrays(kind, described):
         size = math.prod(shape) * dtype.itemsize
         data = _receive_frame(connection, size)
         if len(data) != size:
-            _refuse(f"array {name} came with {len(data)} bytes instead of {size}")
+            _refuse(
+                "array {name} came with {count} bytes instead of {size}",
+                name=name,
+                count=len(data),
+                size=size,
+            )
         # A copy, so that the array is writable and keeps nothing else alive.
         arrays[name] = np.frombuffer(data, dtype).reshape(shape).copy()
-    return Message(kind, header, arrays)
+    return Message(kind, sentences.restored(fields, patterns), arrays)
 
 
 def _receive_frame(connection: Connection, limit: int) -> bytes:
@@ -242,7 +269,7 @@ def _receive_frame(connection: Connection, limit: int) -> bytes:
     except OSError as error:
         # A frame over the limit is refused unread, and the connection then marks itself unreadable.
         if connection.closed or not connection.readable:
-            _refuse(f"a frame of more than the allowed {limit} bytes came")
+            _refuse("a frame of more than the allowed {limit} bytes came", limit=limit)
         raise Disconnected(str(error)) from error
 
 
@@ -269,29 +296,35 @@ def _check_depth(header: dict[str, Any]) -> None:
         level = [value for values in inner for value in values if isinstance(value, (dict, list))]
         if not level:
             return
-    _refuse(f"a message of more than {MAX_DEPTH} levels came")
+    _refuse("a message of more than {most} levels came", most=MAX_DEPTH)
 
 
 def _check_fields(kind: str, fields: dict[str, Any]) -> None:
     rules = FIELDS.get(kind)
     if rules is None or fields.keys() != rules.keys():
-        _refuse(f"a {kind} message has the fields {sorted(fields)!r:.200}")
+        _refuse("a {kind} message has the fields {fields}", kind=kind, fields=f"{sorted(fields)!r:.200}")
     for name, wanted in rules.items():
-        # `type is`, because a bool is an int to isinstance.
-        if type(fields[name]) is not wanted:
-            _refuse(f"field {name} of a {kind} message is not of type {wanted.__name__}")
+        # `type is`, because a bool is an int to isinstance. A Sentence is a text with a memory.
+        found = str if isinstance(fields[name], Sentence) else type(fields[name])
+        if found is not wanted:
+            _refuse(
+                "field {name} of a {kind} message is not of type {wanted}",
+                name=name,
+                kind=kind,
+                wanted=wanted.__name__,
+            )
     if kind == "progress":
         if fields["stage"] not in STAGES or not 0 <= fields["done"] <= fields["total"]:
-            _refuse(f"progress {fields!r:.200} is not possible")
+            _refuse("progress {fields} is not possible", fields=f"{fields!r:.200}")
     elif kind == "error" and fields["code"] not in CODES:
-        _refuse(f"an error of unknown code {fields['code']!r:.60} came")
+        _refuse("an error of unknown code {code} came", code=f"{fields['code']!r:.60}")
     elif kind == "queued" and fields["place"] < 1:
-        _refuse(f"the place {fields['place']!r:.60} in the queue is not possible")
+        _refuse("the place {place} in the queue is not possible", place=f"{fields['place']!r:.60}")
     elif kind == "hello" and not all(isinstance(name, str) for name in fields["capabilities"]):
         _refuse("a hello with capabilities that are no names came")
     elif kind == "state":
         if min(fields[name] for name in ("resident", "device_memory", "waiting", "clients")) < 0:
-            _refuse(f"the state {fields!r:.200} is not possible")
+            _refuse("the state {fields} is not possible", fields=f"{fields!r:.200}")
         if not all(isinstance(item, dict) and item.keys() == _LOADED for item in fields["weights"]):
             _refuse("a state with weights that are badly described came")
 
@@ -299,15 +332,17 @@ def _check_fields(kind: str, fields: dict[str, Any]) -> None:
 def _check_arrays(kind: str, described: Any) -> list[tuple[str, np.dtype[Any], tuple[int, ...]]]:
     rules = ARRAYS.get(kind, {})
     if not isinstance(described, list) or len(described) > len(rules):
-        _refuse(f"a {kind} message lists arrays that it cannot have")
+        _refuse("a {kind} message lists arrays that it cannot have", kind=kind)
     checked: dict[str, tuple[str, np.dtype[Any], tuple[int, ...]]] = {}
     for item in described:
         if not isinstance(item, dict) or item.keys() != {"name", "dtype", "shape"}:
-            _refuse(f"a {kind} message describes an array badly")
+            _refuse("a {kind} message describes an array badly", kind=kind)
         name, dtype, shape = item["name"], item["dtype"], item["shape"]
         rule = rules.get(name) if isinstance(name, str) else None
         if rule is None or name in checked:
-            _refuse(f"a {kind} message has an unknown or a second array {name!r:.60}")
+            _refuse(
+                "a {kind} message has an unknown or a second array {name}", kind=kind, name=f"{name!r:.60}"
+            )
         fits = (
             dtype == rule.dtype
             and isinstance(shape, list)
@@ -318,11 +353,17 @@ def _check_arrays(kind: str, described: Any) -> list[tuple[str, np.dtype[Any], t
             )
         )
         if not fits or math.prod(shape) * np.dtype(rule.dtype).itemsize > MAX_ARRAY:
-            _refuse(f"array {name} of a {kind} message has dtype {dtype!r:.20} and shape {shape!r:.80}")
+            _refuse(
+                "array {name} of a {kind} message has dtype {dtype} and shape {shape}",
+                name=name,
+                kind=kind,
+                dtype=f"{dtype!r:.20}",
+                shape=f"{shape!r:.80}",
+            )
         checked[name] = (name, np.dtype(rule.dtype).newbyteorder("<"), tuple(shape))
     missing = [name for name, rule in rules.items() if rule.required and name not in checked]
     if missing:
-        _refuse(f"a {kind} message lacks {missing}")
+        _refuse("a {kind} message lacks {missing}", kind=kind, missing=missing)
     if kind == "reconstruct":
         if ("encoded" in checked) == ("pixels" in checked):
             _refuse("a reconstruct message needs one photo, as `encoded` or as `pixels`")
@@ -349,9 +390,9 @@ def _without_second_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _refuse(what: str) -> NoReturn:
+def _refuse(what: str, **values: object) -> NoReturn:
     raise EngineError(
         "protocol",
-        f"Blender and its engine misunderstood each other: {what}.",
+        Sentence("Blender and its engine misunderstood each other: {what}.", what=Sentence(what, **values)),
         "Restart Blender; if it happens again, report it with the engine's log.",
     )

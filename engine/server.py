@@ -15,6 +15,7 @@ from . import logs, protocol
 from .errors import EngineError
 from .process import FOLDER_PREFIX
 from .protocol import KEY_VARIABLE
+from .sentences import Sentence
 from .service.failures import as_engine_error
 from .service.server import Server, Work
 
@@ -38,7 +39,7 @@ def serve(address: str, work: Work, *, idle_seconds: float) -> NoReturn:
     if len(key) != 32:
         raise EngineError(
             "engine_start",
-            f"The variable {KEY_VARIABLE} holds no key.",
+            Sentence("The variable {variable} holds no key.", variable=KEY_VARIABLE),
             "The add-on starts this itself: see --help.",
         )
     if os.name == "posix":
@@ -47,7 +48,9 @@ def serve(address: str, work: Work, *, idle_seconds: float) -> NoReturn:
         listener = Listener(address, "AF_UNIX" if os.name == "posix" else "AF_PIPE", backlog=BACKLOG)
     except OSError as error:
         raise EngineError(
-            "engine_start", f"{address} cannot be listened on: {error}.", "Choose another."
+            "engine_start",
+            Sentence("{address} cannot be listened on: {error}.", address=address, error=error),
+            "Choose another.",
         ) from error
     # A full disk would end whichever thread prints.
     sys.stderr = logs.forgiving(sys.stderr.fileno())
@@ -93,7 +96,7 @@ def _check_private(folder: Path) -> None:
     if not private:
         raise EngineError(
             "engine_start",
-            f"{folder} is not a folder that only you can open.",
+            Sentence("{folder} is not a folder that only you can open.", folder=folder),
             "Make a new one with mode 0700.",
         )
 

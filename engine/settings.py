@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from .errors import EngineError
+from .sentences import Sentence
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 TOPOLOGIES = ("triangles", "quads")
@@ -35,47 +36,91 @@ class Settings:
     device: str = "auto"  # one of DEVICES
 
     def __post_init__(self) -> None:
-        check(_is_int(self.resolution) and 64 <= self.resolution <= 1024 and self.resolution % 32 == 0,
-              f"The resolution {self.resolution!r} is not one of 64, 96, ... 1024.", "Choose 256.")
-        check(_is_number(self.height) and 0.1 <= self.height <= 10.0,
-              f"The height {self.height!r} is not between 0.1 and 10 metres.", "Give it in metres, as 1.75.")
-        check(self.span is None or (_is_number(self.span) and 0.01 <= self.span <= 100.0),
-              f"The span {self.span!r} is not between 0.01 and 100 metres.",
-              "Give what the square around the person measures in metres, or leave it out.")
-        check(_is_int(self.person) and 1 <= self.person <= 100,
-              f"The person {self.person!r} is not a whole number from 1 to 100.", "Choose 1, the largest.")
-        check(self.topology in TOPOLOGIES, f"The topology {self.topology!r} is unknown.",
-              f"Choose one of {', '.join(TOPOLOGIES)}.")
-        check(_is_int(self.faces) and (self.faces == 0 or 100 <= self.faces <= 10_000_000),
-              f"The face count {self.faces!r} is neither 0 nor between 100 and 10,000,000.",
-              "Choose 0 to keep all faces.")
-        check(self.faces == 0 or self.topology == "triangles",
-              "Reducing the faces makes triangles, so it does not go with quads.",
-              "Choose triangles, or leave the face count at 0.")
-        check(isinstance(self.clean, bool), f"The clean-up setting {self.clean!r} is not a truth value.",
-              "Choose true or false.")
-        check(_is_int(self.smooth) and 0 <= self.smooth <= 50,
-              f"The smoothing {self.smooth!r} is not a whole number from 0 to 50.", "Choose 0.")
-        check(self.colour in COLOURS, f"The colour {self.colour!r} is unknown.",
-              f"Choose one of {', '.join(COLOURS)}.")
-        check(self.weights is None or _is_plain_path(self.weights),
-              f"The weights setting {self.weights!r:.200} is no plain path on this machine.",
-              "Give the path of a weights file.")
-        check(self.device in DEVICES, f"The device {self.device!r} is unknown.",
-              f"Choose one of {', '.join(DEVICES)}.")
+        check(
+            _is_int(self.resolution) and 64 <= self.resolution <= 1024 and self.resolution % 32 == 0,
+            Sentence(
+                "The resolution {resolution} is not one of 64, 96, ... 1024.",
+                resolution=repr(self.resolution),
+            ),
+            "Choose 256.",
+        )
+        check(
+            _is_number(self.height) and 0.1 <= self.height <= 10.0,
+            Sentence("The height {height} is not between 0.1 and 10 metres.", height=repr(self.height)),
+            "Give it in metres, as 1.75.",
+        )
+        check(
+            self.span is None or (_is_number(self.span) and 0.01 <= self.span <= 100.0),
+            Sentence("The span {span} is not between 0.01 and 100 metres.", span=repr(self.span)),
+            "Give what the square around the person measures in metres, or leave it out.",
+        )
+        check(
+            _is_int(self.person) and 1 <= self.person <= 100,
+            Sentence("The person {person} is not a whole number from 1 to 100.", person=repr(self.person)),
+            "Choose 1, the largest.",
+        )
+        check(
+            self.topology in TOPOLOGIES,
+            Sentence("The topology {topology} is unknown.", topology=repr(self.topology)),
+            Sentence("Choose one of {topologies}.", topologies=", ".join(TOPOLOGIES)),
+        )
+        check(
+            _is_int(self.faces) and (self.faces == 0 or 100 <= self.faces <= 10_000_000),
+            Sentence(
+                "The face count {faces} is neither 0 nor between 100 and 10,000,000.", faces=repr(self.faces)
+            ),
+            "Choose 0 to keep all faces.",
+        )
+        check(
+            self.faces == 0 or self.topology == "triangles",
+            "Reducing the faces makes triangles, so it does not go with quads.",
+            "Choose triangles, or leave the face count at 0.",
+        )
+        check(
+            isinstance(self.clean, bool),
+            Sentence("The clean-up setting {clean} is not a truth value.", clean=repr(self.clean)),
+            "Choose true or false.",
+        )
+        check(
+            _is_int(self.smooth) and 0 <= self.smooth <= 50,
+            Sentence("The smoothing {smooth} is not a whole number from 0 to 50.", smooth=repr(self.smooth)),
+            "Choose 0.",
+        )
+        check(
+            self.colour in COLOURS,
+            Sentence("The colour {colour} is unknown.", colour=repr(self.colour)),
+            Sentence("Choose one of {colours}.", colours=", ".join(COLOURS)),
+        )
+        check(
+            self.weights is None or _is_plain_path(self.weights),
+            Sentence(
+                "The weights setting {weights} is no plain path on this machine.",
+                weights=f"{self.weights!r:.200}",
+            ),
+            "Give the path of a weights file.",
+        )
+        check(
+            self.device in DEVICES,
+            Sentence("The device {device} is unknown.", device=repr(self.device)),
+            Sentence("Choose one of {devices}.", devices=", ".join(DEVICES)),
+        )
         if self.box is not None:
             whole = isinstance(self.box, tuple) and len(self.box) == 4 and all(map(_is_number, self.box))
-            check(whole and self.box[0] < self.box[2] and self.box[1] < self.box[3],
-                  f"The person box {self.box!r} is not x0, y0, x1, y1 with x0 < x1 and y0 < y1.",
-                  "Draw it around the person again.")
+            check(
+                whole and self.box[0] < self.box[2] and self.box[1] < self.box[3],
+                Sentence(
+                    "The person box {box} is not x0, y0, x1, y1 with x0 < x1 and y0 < y1.", box=repr(self.box)
+                ),
+                "Draw it around the person again.",
+            )
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Settings from the link or the command line; EngineError bad_settings on unknown keys."""
         names = {field.name for field in dataclasses.fields(cls)}
         unknown = sorted(str(key) for key in values if key not in names)
-        known = f"Known are {', '.join(sorted(names))}."
-        check(not unknown, f"There are unknown settings: {', '.join(unknown)}.", known)
+        known = Sentence("Known are {names}.", names=", ".join(sorted(names)))
+        check(not unknown, Sentence("There are unknown settings: {names}.", names=", ".join(unknown)), known)
         box = values.get("box")
         return cls(**{**values, "box": tuple(box) if isinstance(box, list) else box})
 
@@ -84,7 +129,9 @@ def check(holds: bool, text: str, hint: str) -> None:
     """Raise EngineError bad_settings with text and hint unless it holds."""
     if not holds:
         # The values stand in it, and over the link they may be as long as a header.
-        raise EngineError("bad_settings", text if len(text) <= 500 else f"{text[:499]}…", hint)
+        if len(text) > 500:
+            text = Sentence("{text}…", text=text[:499])
+        raise EngineError("bad_settings", text, hint)
 
 
 def _is_int(value: object) -> bool:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .errors import EngineError
 from .networks import Features, NormalMaps
 from .photo import Box, Mask, Photo, composite, coverage, network_input
+from .sentences import Sentence
 from .space import Crop
 from .weights import LoadedWeights
 
@@ -50,8 +51,9 @@ def with_normals(maps: NormalMaps | None, given: tuple[NDArray[np.uint8], NDArra
     side = maps.front.shape[-1]
     for one in given:
         if one.shape != (side, side, 3):
-            size = f"{one.shape[1]} x {one.shape[0]} pixels where these weights have {side} x {side}"
-            raise EngineError("bad_settings", f"A normal map has {size}.", hint)
+            text = Sentence("A normal map has {given} pixels where these weights have {wanted}.",
+                            given=f"{one.shape[1]} x {one.shape[0]}", wanted=f"{side} x {side}")
+            raise EngineError("bad_settings", text, hint)
     front, back = (torch.from_numpy(one.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1.0)
                    for one in given)
     front, back = front.to(maps.front), back.to(maps.back)

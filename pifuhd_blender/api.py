@@ -16,6 +16,7 @@ import bpy
 
 from . import images, jobs, orientation, rebuilding
 from .engine.errors import EngineError
+from .engine.sentences import Sentence
 from .finish import EVERY_WAY, ONE, Finish
 from .job import Job
 
@@ -48,7 +49,9 @@ def reconstruct(
     """
     if people not in EVERY_WAY:
         raise EngineError(
-            "bad_settings", f"{people!r} is no choice of people.", f"Use {' or '.join(EVERY_WAY)}."
+            "bad_settings",
+            Sentence("{people} is no choice of people.", people=repr(people)),
+            Sentence("Use {ways}.", ways=" or ".join(EVERY_WAY)),
         )
     if isinstance(image, (str, os.PathLike)):
         name, picture = Path(image).stem, images.read_file(image)
@@ -80,7 +83,7 @@ def rebuild(
     """
     problem = rebuilding.problem(person)
     if problem:
-        raise EngineError("bad_settings", *problem.split(". ", 1))
+        raise problem
     name, picture, settings, finish, normals = rebuilding.order(person)
     return jobs.run(name, picture, settings, on_progress or Lines(print_line), finish, normals)
 

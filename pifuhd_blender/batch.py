@@ -15,6 +15,7 @@ from . import api, exporting, jobs, results
 from .batch_inputs import Item
 from .batch_report import Failure, Report
 from .engine.errors import Cancelled, EngineError
+from .engine.sentences import Sentence
 
 HOPELESS = {"engine_start", "bad_weights", "bad_settings"}
 """Errors that every other picture would meet too."""
@@ -62,7 +63,9 @@ def open_scene(path: Path) -> None:
     except RuntimeError as error:  # with Blender's message
         why = exporting.reason(error)
         raise EngineError(
-            "io", f"{path} cannot be opened: {why}.", "Check the path of the .blend file."
+            "io",
+            Sentence("{path} cannot be opened: {why}.", path=path, why=why),
+            "Check the path of the .blend file.",
         ) from error
     if bpy.context.object is not None and bpy.context.object.mode != 'OBJECT':
         bpy.ops.object.mode_set(mode='OBJECT')  # exporters take the selection, which other modes do not have

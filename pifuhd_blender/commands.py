@@ -13,6 +13,7 @@ import bpy
 
 from . import batch, batch_inputs, batch_report, exporting, finish, jobs, presets, weights
 from .engine.errors import EngineError
+from .engine.sentences import Sentence
 
 ABOUT = """\
 Make a coloured 3D model of the person in each photo. Older files are replaced, unless --resume is given.
@@ -204,7 +205,11 @@ def _run(options: argparse.Namespace, report: batch_report.Report) -> bool:
     except OSError as error:
         raise EngineError(
             "io",
-            f"The folder {options.output} cannot be made: {error.strerror or error}.",
+            Sentence(
+                "The folder {folder} cannot be made: {reason}.",
+                folder=options.output,
+                reason=error.strerror or error,
+            ),
             "Choose another folder.",
         ) from error
     # Absolute, because opening a file may change the folder that Blender works in.
@@ -219,7 +224,7 @@ def _run(options: argparse.Namespace, report: batch_report.Report) -> bool:
     if not items:
         raise EngineError(
             "bad_image",
-            f"No visible image empty in {options.scene.name} shows a picture.",
+            Sentence("No visible image empty in {scene} shows a picture.", scene=options.scene.name),
             "Add the photo with Add > Image > Reference, or name photos instead.",
         )
     return batch.run(items, plan, report)

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from .engine.sentences import Sentence
+
 AUTOMATIC: Final = 'AUTO'
 PYTORCH_INDEX: Final = "https://download.pytorch.org/whl/"
 CUDA_LATEST: Final = "cu130"
@@ -42,7 +44,9 @@ class Device:
 
 def in_words(megabytes: float) -> str:
     """Megabytes as a person would say them: 338 MB, 2.9 GB."""
-    return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"
+    if megabytes >= 1000:
+        return Sentence("{amount} GB", amount=f"{megabytes / 1000:.1f}")
+    return Sentence("{amount} MB", amount=f"{megabytes:.0f}")
 
 
 def _offered() -> tuple[Device, ...]:

@@ -13,6 +13,7 @@ import bpy
 from . import devices, environment
 from .engine import logs
 from .engine.errors import Cancelled, EngineError
+from .engine.sentences import Sentence
 from .environment import python_of, read_stamp
 from .installation import Check, Plan, Removal, Setup, blender_python
 from .tasks import Task
@@ -125,13 +126,20 @@ def _look() -> Status:
     chosen = preferences()
     named = bpy.path.abspath(chosen.engine_python) if chosen else ""
     for path, where in (
-        (os.environ.get(PYTHON_VARIABLE, ""), f"the environment variable {PYTHON_VARIABLE}"),
-        (named, "Engine Python in the preferences"),
+        (
+            os.environ.get(PYTHON_VARIABLE, ""),
+            Sentence("the environment variable {variable}", variable=PYTHON_VARIABLE),
+        ),
+        (named, Sentence("Engine Python in the preferences")),
     ):
         if path:
             if Path(path).is_file():
                 return Status(path, "The engine is ready.", "")
-            return Status("", f"{path} does not exist.", f"Correct {where}, or clear it.")
+            return Status(
+                "",
+                Sentence("{path} does not exist.", path=path),
+                Sentence("Correct {where}, or clear it.", where=where),
+            )
     stamp = read_stamp(environment_folder())
     if stamp is None:
         return Status("", "The engine is not set up.", SET_UP)
@@ -159,7 +167,9 @@ def follow(task: Task, then: Callable[[], None] | None = None) -> None:
 def refuse_while_busy() -> None:
     """Raises EngineError("busy") while a task runs."""
     if _task is not None:
-        raise EngineError("busy", f"{_task.label}.", "Wait for it, or press Cancel Setup.")
+        raise EngineError(
+            "busy", Sentence("{task}.", task=Sentence(_task.label)), "Wait for it, or press Cancel Setup."
+        )
 
 
 def start() -> Setup:
@@ -225,7 +235,9 @@ def settle() -> bool:
     ended, then = _task, _then
     _task = _then = None
     if isinstance(ended.error, Cancelled):
-        _notice = Notice(f"{ended.name} was cancelled.", ended.after_cancel, failed=False)
+        _notice = Notice(
+            Sentence("{task} was cancelled.", task=Sentence(ended.name)), ended.after_cancel, failed=False
+        )
     elif ended.error is not None:
         _notice = Notice(ended.error.text, ended.error.hint, failed=True)
     refresh()

@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .engine.sentences import Sentence
+
 
 @dataclass(frozen=True)
 class _Cost:
@@ -79,11 +81,13 @@ def cost(resolution: int, weights: str, device: str) -> tuple[str, float, int]:
 def duration(value: float) -> str:
     """Seconds in words: "less than 1 s", "40 s", "3 min", "1 h 20 min"."""
     if value < 1:
-        return "less than 1 s"
+        return Sentence("less than 1 s")
     if value < 90:
-        return f"{_rounded(value) if value >= 20 else round(value)} s"
+        return Sentence("{seconds} s", seconds=_rounded(value) if value >= 20 else round(value))
     minutes = round(value / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    if minutes < 60:
+        return Sentence("{minutes} min", minutes=minutes)
+    return Sentence("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
 
 
 def _rounded(value: float) -> int:

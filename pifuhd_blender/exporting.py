@@ -23,6 +23,7 @@ import mathutils
 
 from . import plain_textures, results
 from .engine.errors import EngineError
+from .engine.sentences import Sentence
 
 Objects = Sequence[bpy.types.Object]
 
@@ -47,7 +48,7 @@ def write(target: Path, people: Objects) -> None:
     except (OSError, RuntimeError) as error:  # operators raise RuntimeError with Blender's message
         raise EngineError(
             "io",
-            f"{target.name} cannot be written: {reason(error)}.",
+            Sentence("{file} cannot be written: {reason}.", file=target.name, reason=reason(error)),
             "Check the folder's permissions and the free disk space.",
         ) from error
     finally:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 
 from .images import is_reference, pack
+from .labels import words
 
 
 def _image_editors(context: bpy.types.Context) -> list[tuple[bpy.types.Window, bpy.types.Area]]:
@@ -41,7 +42,7 @@ class PIFUHD_OT_use_reference(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         if is_reference(context.object):
             return True
-        cls.poll_message_set("Select a reference picture (an image empty) first.")
+        cls.poll_message_set(words("Select a reference picture (an image empty) first."))
         return False
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -61,9 +62,10 @@ class PIFUHD_OT_use_editor_image(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         image = editor_image(context)
         if image is None:
-            cls.poll_message_set("No Image Editor shows a picture.")
+            cls.poll_message_set(words("No Image Editor shows a picture."))
         elif image.source == 'VIEWER':
-            cls.poll_message_set("A render has no pixels that can be read. Save it, and open that file.")
+            reason = "A render has no pixels that can be read. Save it, and open that file."
+            cls.poll_message_set(words(reason))
         else:
             return True
         return False
@@ -82,12 +84,13 @@ class PIFUHD_OT_paste_image(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if not bpy.ops.image.clipboard_paste.poll():
-            cls.poll_message_set(
+            reason = (
                 "There is no picture on the clipboard that Blender can read. Save it as a file and open that."
             )
+            cls.poll_message_set(words(reason))
             return False
         if not _image_editors(context) and context.area is None:
-            cls.poll_message_set("Open an Image Editor first.")
+            cls.poll_message_set(words("Open an Image Editor first."))
             return False
         return True
 
@@ -111,7 +114,8 @@ class PIFUHD_OT_paste_image(bpy.types.Operator):
                 context.area.ui_type = kind
         pasted = [image for image in bpy.data.images if image not in before]
         if not pasted:
-            self.report({'ERROR'}, "The clipboard's picture could not be read. Save it as a file instead.")
+            reason = "The clipboard's picture could not be read. Save it as a file instead."
+            self.report({'ERROR'}, words(reason))
             return {'CANCELLED'}
         pack(pasted[0])
         context.scene.pifuhd.image = pasted[0]

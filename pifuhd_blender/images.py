@@ -11,6 +11,7 @@ import bpy
 import numpy as np
 
 from .engine.errors import EngineError
+from .engine.sentences import Sentence
 
 # First bytes of the files that go to the engine as they are, so that it sees the photo's orientation tag.
 _PNG, _JPEG, _BMP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM"
@@ -40,25 +41,27 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a photo's file. Raises EngineError "bad_image" where there is none or it is no photo."""
     file = Path(path)
     if not file.is_file():
-        raise EngineError("bad_image", f"There is no file {file}.", "Check the path of the photo.")
+        raise EngineError(
+            "bad_image", Sentence("There is no file {file}.", file=file), "Check the path of the photo."
+        )
     try:
         if file.stat().st_size > LARGEST_FILE:
             raise EngineError(
                 "bad_image",
-                f"{file.name} is larger than {LARGEST_FILE >> 20} MiB.",
+                Sentence("{file} is larger than {size} MiB.", file=file.name, size=LARGEST_FILE >> 20),
                 "Choose a still photograph.",
             )
         data = file.read_bytes()
     except OSError as error:
         raise EngineError(
             "io",
-            f"{file.name} cannot be read: {error.strerror or error}.",
+            Sentence("{file} cannot be read: {reason}.", file=file.name, reason=error.strerror or error),
             "Check the file and its permissions.",
         ) from error
     if not is_encoded_photo(data):
         raise EngineError(
             "bad_image",
-            f"{file.name} is not a picture the engine can read.",
+            Sentence("{file} is not a picture the engine can read.", file=file.name),
             "Use a PNG, JPEG, WebP, TIFF or BMP file.",
         )
     return data
@@ -72,11 +75,13 @@ def encode(image: bpy.types.Image | None) -> Picture:
     if image is None:
         raise EngineError("bad_image", "No image is chosen.", "Open a photo of one person in the PIFuHD tab.")
     if image.source == 'MOVIE':
-        raise EngineError("bad_image", f"{image.name} is a movie.", "Choose a still photograph.")
+        raise EngineError(
+            "bad_image", Sentence("{image} is a movie.", image=image.name), "Choose a still photograph."
+        )
     if image.source == 'VIEWER':
         raise EngineError(
             "bad_image",
-            f"{image.name} has no pixels that can be read.",
+            Sentence("{image} has no pixels that can be read.", image=image.name),
             "Save it as a file and open that file.",
         )
     if image.source == 'FILE' and not image.is_dirty:
@@ -102,10 +107,18 @@ def pixels(image: bpy.types.Image, *, linear: bool) -> np.ndarray:
         if image.source == 'FILE' and image.packed_file is None:
             raise EngineError(
                 "bad_image",
-                f"The file of {image.name} cannot be read: {image.filepath or 'it has none'}.",
+                Sentence(
+                    "The file of {image} cannot be read: {file}.",
+                    image=image.name,
+                    file=image.filepath or Sentence("it has none"),
+                ),
                 "Open the photo again, or use File > External Data > Find Missing Files.",
             )
-        raise EngineError("bad_image", f"{image.name} has no pixels.", "Open a photo of one person instead.")
+        raise EngineError(
+            "bad_image",
+            Sentence("{image} has no pixels.", image=image.name),
+            "Open a photo of one person instead.",
+        )
     image.pixels.foreach_get(values)
     values = values.reshape(height, width, image.channels)[::-1]
     return to_rgba8(values, linear=linear)

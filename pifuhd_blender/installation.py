@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from . import devices, environment
 from .engine.errors import EngineError
+from .engine.sentences import Sentence
 from .tasks import Task
 
-AGAIN: Final = "Press Set Up Engine to try again; what was downloaded is kept."
+AGAIN: Final = Sentence("Press Set Up Engine to try again; what was downloaded is kept.")
 PIP: Final = "pip>=25.2,<27"
 """The first pip that takes up a dropped download where it stopped; Blender's Python brings an older one."""
 
@@ -59,7 +60,9 @@ class Setup(Task):
             code, last = self.run([plan.python, "-I", "-m", "venv", "--clear", str(plan.folder)])
             if code != 0:
                 hint = "Install python3-venv, or name another Python." if "ensurepip" in last else AGAIN
-                raise EngineError("engine_start", f"The environment could not be made: {last}", hint)
+                raise EngineError(
+                    "engine_start", Sentence("The environment could not be made: {last}", last=last), hint
+                )
         (plan.downloads / "arriving").mkdir(parents=True, exist_ok=True)
         if plan.wheels is None:
             self._pip("install", PIP)  # if it fails, the older pip does too
@@ -67,7 +70,11 @@ class Setup(Task):
         self.label = "Finishing"
         probe = probe_with(self, str(environment.python_of(plan.folder)), plan.requirements)
         if missing := environment.lacking(probe["packages"], environment.pins(plan.requirements)):
-            raise EngineError("engine_start", f"After setup {', '.join(missing)} is not there.", AGAIN)
+            raise EngineError(
+                "engine_start",
+                Sentence("After setup {packages} is not there.", packages=", ".join(missing)),
+                AGAIN,
+            )
         shutil.rmtree(plan.downloads, ignore_errors=True)
         stamp = environment.Stamp(
             environment.digest(plan.requirements), plan.device.key, environment.size_mb(plan.folder)
@@ -86,8 +93,12 @@ class Setup(Task):
         if free < self._plan.device.room_mb:
             raise EngineError(
                 "io",
-                f"{parent} has {devices.in_words(free)} free; setup needs "
-                f"{devices.in_words(self._plan.device.room_mb)}.",
+                Sentence(
+                    "{parent} has {free} free; setup needs {room}.",
+                    parent=parent,
+                    free=devices.in_words(free),
+                    room=devices.in_words(self._plan.device.room_mb),
+                ),
                 "Make room, then press Set Up Engine again.",
             )
 
@@ -97,8 +108,13 @@ class Setup(Task):
         if not oldest <= version <= newest:
             raise EngineError(
                 "engine_start",
-                f"{self._plan.python} is Python {'.'.join(map(str, version))}, and PyTorch needs "
-                f"{'.'.join(map(str, oldest))} to {'.'.join(map(str, newest))}.",
+                Sentence(
+                    "{python} is Python {version}, and PyTorch needs {oldest} to {newest}.",
+                    python=self._plan.python,
+                    version=".".join(map(str, version)),
+                    oldest=".".join(map(str, oldest)),
+                    newest=".".join(map(str, newest)),
+                ),
                 "Name another Python, or clear the field to use Blender's own.",
             )
 
@@ -121,8 +137,10 @@ class Setup(Task):
             code, last = self._pip("install", "--only-binary=:all:", *arguments)
         if code != 0:
             reason = (self._reason or last).rstrip(".")
-            hint = f"Check the connection. {AGAIN}" if self._retries else AGAIN
-            raise EngineError("engine_start", f"Setting up the engine failed: {reason}.", hint)
+            hint = Sentence("Check the connection. {again}", again=AGAIN) if self._retries else AGAIN
+            raise EngineError(
+                "engine_start", Sentence("Setting up the engine failed: {reason}.", reason=reason), hint
+            )
 
     def _pip(self, *arguments: str) -> tuple[int, str]:
         plan = self._plan
@@ -136,8 +154,10 @@ class Setup(Task):
     def _read(self, line: str) -> None:
         """Take from a line of pip what it does, or why it fails."""
         first, _, rest = line.partition(" ")
-        if first in ("Downloading", "Processing") and ".metadata" not in rest:
-            self.label = f"{first} {package_of(rest)}"
+        if first == "Downloading" and ".metadata" not in rest:
+            self.label = Sentence("Downloading {package}", package=package_of(rest))
+        elif first == "Processing" and ".metadata" not in rest:
+            self.label = Sentence("Processing {package}", package=package_of(rest))
         elif line.startswith("Installing collected packages"):
             self.label, self.total_mb = "Installing; this can take minutes", 0.0
         elif first == "ERROR:":
@@ -165,11 +185,14 @@ class Check(Task):
         if missing := environment.lacking(probed, wanted):
             raise EngineError(
                 "engine_start",
-                f"{self.python} lacks {', '.join(missing)}.",
-                f"Install there what {self._requirements} lists, or choose another environment.",
+                Sentence("{python} lacks {packages}.", python=self.python, packages=", ".join(missing)),
+                Sentence(
+                    "Install there what {requirements} lists, or choose another environment.",
+                    requirements=self._requirements,
+                ),
             )
         if other := environment.differing(probed, wanted):
-            self.remark = f"Versions that were not tested: {', '.join(other)}."
+            self.remark = Sentence("Versions that were not tested: {packages}.", packages=", ".join(other))
 
 
 class Removal(Task):
@@ -217,7 +240,9 @@ def probe_with(task: Task, python: str, requirements: Path | None) -> dict[str, 
     except (OSError, ValueError) as error:
         answer = str(error)
     raise EngineError(
-        "engine_start", f"{python} does not run as a Python: {answer}.", "Choose a Python interpreter."
+        "engine_start",
+        Sentence("{python} does not run as a Python: {answer}.", python=python, answer=answer),
+        "Choose a Python interpreter.",
     )
 
 

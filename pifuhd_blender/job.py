@@ -14,6 +14,7 @@ from . import engine_setup, estimate
 from .engine.client import EngineClient, NormalMaps, Preview, Result
 from .engine.errors import STAGES, Cancelled, EngineError
 from .engine.process import EngineProcess
+from .engine.sentences import Sentence
 from .finish import ONE, Finish
 from .images import Picture
 
@@ -78,7 +79,7 @@ class Job:
         self.finish = finish
         self.preview: Preview | None = None
         self.failure: EngineError | None = None
-        self._whose = ""  # "Person 2 of 3: "
+        self._whose = ""  # "Person 2 of 3"
         self.fraction = 0.0
         self.label = STARTING
         self._began = 0.0  # when the engine had its weights, by time.monotonic
@@ -134,7 +135,8 @@ class Job:
             return None
 
     def _advance(self, stage: str, done: int, total: int) -> None:
-        self.label = self._whose + LABELS[stage]
+        label = Sentence(LABELS[stage])
+        self.label = Sentence("{whose}: {stage}", whose=self._whose, stage=label) if self._whose else label
         if stage != "weights" and not self._began:
             self._began = time.monotonic()
         self.fraction = max(self.fraction, fraction(stage, done, total))
@@ -168,7 +170,7 @@ class Job:
         count = 1 if self.finish.people == ONE else len(made[0].info["people"])
         try:
             for number in range(2, count + 1):
-                self._messages.put(f"Person {number} of {count}: ")
+                self._messages.put(Sentence("Person {number} of {count}", number=number, count=count))
                 made.append(client.reconstruct(self._picture, {**self.settings, "person": number}, *ask))
         except EngineError as error:  # those who are there already are not thrown away
             self.failure = error
@@ -183,5 +185,7 @@ def internal_error(log: Path) -> EngineError:
     with log.open("a", encoding="utf-8") as file:
         file.write(traceback.format_exc())
     return EngineError(
-        "internal", "The extension met a defect of its own.", f"Please report it with the log {log}."
+        "internal",
+        "The extension met a defect of its own.",
+        Sentence("Please report it with the log {log}.", log=log),
     )

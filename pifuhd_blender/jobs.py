@@ -19,6 +19,7 @@ from . import crowd, engine_setup, estimate, people, preview, results
 from .engine.client import NormalMaps, Preview
 from .engine.errors import Cancelled, EngineError
 from .engine.process import EngineProcess
+from .engine.sentences import Sentence, listed
 from .finish import PLAIN, Finish
 from .images import Picture
 from .job import Job, Outcome, internal_error
@@ -28,7 +29,7 @@ TICK = 0.1  # seconds between two looks at a job
 
 @dataclass(frozen=True)
 class Notice:
-    """How the last job ended, for the panel. code: the error's code, "" for a cancel."""
+    """How the last job ended, for the panel. code: the error's code, "" for a cancel and for warnings."""
 
     code: str
     text: str
@@ -151,9 +152,13 @@ def run(
 def _place(
     job: Job, made: list[Result], scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer
 ) -> bpy.types.Object:
+    global _notice
     estimate.measured(*estimate.kind(job.settings), job.seconds)
     person = crowd.place_all(job.name, made, job.settings, scene, view_layer, job.finish)
     set_notice(job.failure)
+    warnings = dict.fromkeys(text for one in made for text in one.info.get("warnings", []))
+    if warnings and job.failure is None:
+        _notice = Notice("", listed([Sentence(text) for text in warnings], " "), "")
     windows = bpy.context.window_manager.windows
     if not bpy.app.background and windows:
         with bpy.context.temp_override(window=windows[0]):

@@ -10,16 +10,17 @@ from . import engine_setup, images, jobs, rebuilding, request, results
 from .api import Lines, print_line
 from .engine.errors import Cancelled, EngineError
 from .finish import ONE
+from .labels import told, words
 
 
-def _busy() -> str:
-    """Why no job can start now, whatever is chosen; "" where one can."""
+def _busy() -> EngineError | None:
+    """Why no job can start now, whatever is chosen; None where one can."""
     status = engine_setup.status()
     if jobs.current() is not None:
-        return "A reconstruction is already running. Wait for it, or press Cancel."
+        return EngineError("busy", "A reconstruction is already running.", "Wait for it, or press Cancel.")
     if engine_setup.current() is not None:
-        return "The engine is being set up. Wait until that is done."
-    return "" if status.python else f"{status.text} {status.hint}"
+        return EngineError("busy", "The engine is being set up.", "Wait until that is done.")
+    return None if status.python else EngineError("engine_start", status.text, status.hint)
 
 
 class _Reconstructs:
@@ -46,14 +47,14 @@ class _Reconstructs:
         except EngineError as error:
             return self._failed(error)
         except Cancelled:
-            self.report({'WARNING'}, "The reconstruction was cancelled.")
+            self.report({'WARNING'}, words("The reconstruction was cancelled."))
             return {'CANCELLED'}
         return {'FINISHED'}
 
     def _failed(self, error: EngineError) -> set[str]:
         jobs.set_notice(error)
         jobs.redraw()
-        self.report({'ERROR'}, str(error))
+        self.report({'ERROR'}, told(error))
         return {'CANCELLED'}
 
 
@@ -66,8 +67,8 @@ class PIFUHD_OT_reconstruct(_Reconstructs, bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         problem = _busy() or request.problem(context.scene.pifuhd)
         if problem:
-            cls.poll_message_set(problem)
-        return not problem
+            cls.poll_message_set(told(problem))
+        return problem is None
 
     def wanted(self, context: bpy.types.Context) -> request.Order:
         image = context.scene.pifuhd.image
@@ -89,8 +90,8 @@ class PIFUHD_OT_reconstruct_again(_Reconstructs, bpy.types.Operator):
         problem = _busy() or results.why_not_again(person)
         problem = problem or request.problem(context.scene.pifuhd, results.image_of(person))
         if problem:
-            cls.poll_message_set(problem)
-        return not problem
+            cls.poll_message_set(told(problem))
+        return problem is None
 
     def wanted(self, context: bpy.types.Context) -> request.Order:
         person = context.object
@@ -116,8 +117,8 @@ class PIFUHD_OT_rebuild(_Reconstructs, bpy.types.Operator):
         person = context.object
         problem = _busy() or rebuilding.problem(person)
         if problem:
-            cls.poll_message_set(problem)
-        return not problem
+            cls.poll_message_set(told(problem))
+        return problem is None
 
     def wanted(self, context: bpy.types.Context) -> request.Order:
         return rebuilding.order(context.object)
@@ -133,7 +134,7 @@ class PIFUHD_OT_cancel(bpy.types.Operator):
         job = jobs.current()
         if job is not None and not job.cancelling:
             return True
-        cls.poll_message_set("Nothing is running." if job is None else "It is already stopping.")
+        cls.poll_message_set(words("Nothing is running." if job is None else "It is already stopping."))
         return False
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
@@ -167,7 +168,7 @@ class PIFUHD_OT_open_log(bpy.types.Operator):
     def execute(self, _context: bpy.types.Context) -> set[str]:
         log = engine_setup.log_path()
         if not log.is_file():
-            self.report({'INFO'}, "There is no log yet. It begins with the first reconstruction.")
+            self.report({'INFO'}, words("There is no log yet. It begins with the first reconstruction."))
             return {'CANCELLED'}
         bpy.ops.wm.path_open(filepath=str(log))
         return {'FINISHED'}

@@ -8,20 +8,22 @@ import json
 import bpy
 
 from . import images, materials, normal_images, orientation, request, results
+from .engine.errors import EngineError
 from .finish import Finish
 
 
-def problem(person: bpy.types.Object | None) -> str:
-    """Why an object's mesh cannot be made of its maps, with the next step; "" where it can."""
+def problem(person: bpy.types.Object | None) -> EngineError | None:
+    """Why an object's mesh cannot be made of its maps; None where it can."""
     wrong = results.why_not_again(person)
     if wrong or person is None:
         return wrong
     hint = "Switch on Keep Normal Maps under Colour, and reconstruct again."
     if len(normal_images.kept(person)) < len(normal_images.KEYS):
-        return f"The object has no normal maps. {hint}"
+        return EngineError("bad_settings", "The object has no normal maps.", hint)
     if not normal_images.are_of(person, json.loads(person[results.INFO_KEY])):
-        return f"The object's normal maps show another part of the image than its mesh. {hint}"
-    return ""
+        text = "The object's normal maps show another part of the image than its mesh."
+        return EngineError("bad_settings", text, hint)
+    return None
 
 
 def order(person: bpy.types.Object) -> request.Order:

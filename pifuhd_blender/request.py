@@ -25,15 +25,17 @@ class Order(NamedTuple):
     normals: NormalMaps | None = None
 
 
-def problem(settings: Any, image: bpy.types.Image | None = None) -> str:
-    """Why Reconstruct cannot be pressed, with the next step; "" where it can. Reads nothing from disk.
+def problem(settings: Any, image: bpy.types.Image | None = None) -> EngineError | None:
+    """Why Reconstruct cannot be pressed; None where it can. Reads nothing from disk.
 
     image: the one to reconstruct where it is not the panel's.
     """
     if image is None and settings.image is None:
-        return "No image is chosen. Open a photo of one person in the PIFuHD tab."
+        hint = "Open a photo of one person in the PIFuHD tab."
+        return EngineError("bad_settings", "No image is chosen.", hint)
     if settings.place == 'IMAGE' and settings.reference is None:
-        return "No image empty is chosen. Choose one under Placement, or another place."
+        hint = "Choose one under Placement, or another place."
+        return EngineError("bad_settings", "No image empty is chosen.", hint)
     return weights.problem(settings.weights, settings.weights_file)
 
 
@@ -61,7 +63,7 @@ def make(context: bpy.types.Context, image: bpy.types.Image) -> tuple[images.Pic
     settings = context.scene.pifuhd
     missing = weights.missing_file(settings.weights, bpy.path.abspath(settings.weights_file))
     if missing:
-        raise EngineError("bad_weights", *missing.split(". ", 1))
+        raise missing
     picture = images.encode(image)
     turned = orientation.of_picture(picture)
     place = settings.place

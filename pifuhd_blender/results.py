@@ -11,6 +11,7 @@ import mathutils
 
 from . import materials, meshes, normal_images, people, placement
 from .engine.client import Result
+from .engine.errors import EngineError
 from .finish import PLAIN, Finish
 
 COLLECTION = "PIFuHD"
@@ -76,17 +77,20 @@ def can_be_replaced(item: bpy.types.Object) -> bool:
     return item.type == 'MESH' and item.mode == 'OBJECT' and item.library is None
 
 
-def why_not_again(item: bpy.types.Object | None) -> str:
-    """Why an object's mesh cannot be made anew, with the next step; "" where it can."""
+def why_not_again(item: bpy.types.Object | None) -> EngineError | None:
+    """Why an object's mesh cannot be made anew; None where it can."""
     if item is None or not is_reconstruction(item):
-        return "The active object is no reconstruction. Select one."
+        return EngineError("bad_settings", "The active object is no reconstruction.", "Select one.")
     if not can_be_replaced(item):
-        return "The object is being edited, or belongs to another file. Go back to Object Mode."
+        text = "The object is being edited, or belongs to another file."
+        return EngineError("bad_settings", text, "Go back to Object Mode.")
     if JOINED_KEY in item:
-        return "The object is several people, joined. Reconstruct its image anew."
+        text = "The object is several people, joined."
+        return EngineError("bad_settings", text, "Reconstruct its image anew.")
     if image_of(item) is None:
-        return "The object's image is gone. Choose an image and reconstruct anew."
-    return ""
+        hint = "Choose an image and reconstruct anew."
+        return EngineError("bad_settings", "The object's image is gone.", hint)
+    return None
 
 
 def metre(scene: bpy.types.Scene) -> float:

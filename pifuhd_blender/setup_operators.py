@@ -7,7 +7,8 @@ import bpy
 
 from . import devices, engine_setup, engine_status, jobs, weights_download
 from .engine.errors import EngineError
-from .labels import words
+from .engine.sentences import Sentence
+from .labels import told, words
 
 OFFLINE = "Blender is offline. Turn on Allow Online Access in Preferences > System."
 
@@ -31,7 +32,7 @@ def busy() -> str:
     if weights_download.current() is not None:
         return "Weights are being downloaded. Wait for it, or cancel it."
     task = engine_setup.current()
-    return words("{task}. Wait until that is done.", task=words(task.name)) if task is not None else ""
+    return Sentence("{task}. Wait until that is done.", task=Sentence(task.name)) if task is not None else ""
 
 
 class _SetupOperator(bpy.types.Operator):
@@ -46,7 +47,7 @@ class _SetupOperator(bpy.types.Operator):
     def poll(cls, _context: bpy.types.Context) -> bool:
         reason = cls.reason()
         if reason:
-            cls.poll_message_set(reason)
+            cls.poll_message_set(words(reason))
         return not reason
 
     @abstractmethod
@@ -56,7 +57,10 @@ class _SetupOperator(bpy.types.Operator):
     def execute(self, _context: bpy.types.Context) -> set[str]:
         try:
             self.act()
-        except (EngineError, OSError) as error:
+        except EngineError as error:
+            self.report({'ERROR'}, told(error))
+            return {'CANCELLED'}
+        except OSError as error:
             self.report({'ERROR'}, str(error))
             return {'CANCELLED'}
         finally:

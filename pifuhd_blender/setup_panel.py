@@ -198,7 +198,7 @@ def _draw_fact(layout: bpy.types.UILayout, name: str, text: str) -> bpy.types.UI
     left.alignment = 'RIGHT'
     left.label(text=name)
     right = split.row()
-    right.label(text=text)
+    right.label(text=words(text), translate=False)
     return right
 
 

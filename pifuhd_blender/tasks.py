@@ -15,6 +15,7 @@ from typing import Final
 
 from .engine import spawn
 from .engine.errors import Cancelled, EngineError
+from .engine.sentences import Sentence
 
 WATCH: Final = 0.3  # seconds between two looks at how much has arrived
 
@@ -81,7 +82,9 @@ class Task:
             self.error = ended
         except OSError as error:
             self.error = EngineError(
-                "io", f"{self.name} failed: {error}.", "Free disk space or check permissions, then try again."
+                "io",
+                Sentence("{task} failed: {error}.", task=Sentence(self.name), error=error),
+                "Free disk space or check permissions, then try again.",
             )
         if self.error is not None:
             self.say("Cancelled." if isinstance(self.error, Cancelled) else str(self.error))

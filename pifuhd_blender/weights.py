@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 from . import weights_download
-from .labels import words
+from .engine.errors import EngineError
+from .engine.sentences import Sentence
 
 EMBEDDED, DOWNLOADED, FILE = "EMBEDDED", "PIFUHD", "FILE"
 NAMES = {EMBEDDED: "compact", DOWNLOADED: weights_download.ENTRY.name}
@@ -20,21 +21,21 @@ def engine_name(choice: str, file: str) -> str | None:
     return NAMES[DOWNLOADED] if choice == DOWNLOADED else file
 
 
-def problem(choice: str, file: str) -> str:
-    """Why the chosen weights cannot be used, with the next step; "" where they can, as far as is known."""
+def problem(choice: str, file: str) -> EngineError | None:
+    """Why the chosen weights cannot be used; None where they can, as far as is known."""
     if choice == DOWNLOADED and not weights_download.here():
-        return words(
-            "PIFuHD's weights are not downloaded (about {size}). Download them under Engine, or choose the "
-            "embedded ones.",
-            size=weights_download.SIZE,
-        )
+        size = weights_download.SIZE
+        text = Sentence("PIFuHD's weights are not downloaded (about {size}).", size=size)
+        return EngineError("bad_weights", text, "Download them under Engine, or choose the embedded ones.")
     if choice == FILE and not file:
-        return "No weights file is chosen. Choose one, or take the embedded weights."
-    return ""
+        hint = "Choose one, or take the embedded weights."
+        return EngineError("bad_weights", "No weights file is chosen.", hint)
+    return None
 
 
-def missing_file(choice: str, file: str) -> str:
+def missing_file(choice: str, file: str) -> EngineError | None:
     """As `problem`, but looks on the disk: when a job is about to start."""
     if choice == FILE and not (Path(file).is_file() and os.access(file, os.R_OK)):
-        return f"The weights file {file} cannot be read. Choose another, or take the embedded weights."
-    return ""
+        text = Sentence("The weights file {file} cannot be read.", file=file)
+        return EngineError("bad_weights", text, "Choose another, or take the embedded weights.")
+    return None

@@ -11,6 +11,7 @@ import bpy
 from . import devices, engine_setup
 from .engine import spawn
 from .engine.errors import Cancelled, EngineError
+from .engine.sentences import Sentence
 from .engine.weights.registry import REGISTRY
 from .tasks import Task
 
@@ -49,7 +50,11 @@ class WeightsDownload(Task):
         with self.counting(self._arrived):
             code, last = self.run(command, folder=self._folder)
         if code != 0:
-            raise EngineError("io", f"The weights were not installed: {last}", "What has arrived is kept.")
+            raise EngineError(
+                "io",
+                Sentence("The weights were not installed: {last}", last=last),
+                "What has arrived is kept.",
+            )
 
     def _arrived(self) -> int:
         whole = ENTRY.path.with_suffix(".pt")

@@ -19,7 +19,7 @@ WIDTH = 100
 def add_command(commands: Commands) -> None:
     """Add `doctor` to the command line."""
     doctor = commands.add_parser("doctor", help="look for what keeps the engine from working")
-    doctor.add_argument("--json", action="store_true", help="print a list of {name, state, text, hint}")
+    doctor.add_argument("--json", action="store_true", help="print a list of findings, in JSON")
     # Not what the other commands are refused without: this one is for what is missing.
     doctor.set_defaults(run=_doctor, check=lambda: None)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from ..findings import Finding
+from ..sentences import Sentence
 from . import machine, packages, reach, stored
 from .packages import Probe
 
@@ -34,5 +35,7 @@ def examine_here() -> Iterator[Finding]:
         try:
             yield check(probe)
         except Exception as error:  # one that cannot be made must not hide what the others find
-            text = f"This could not be examined: {type(error).__name__}: {error}."
+            text = Sentence(
+                "This could not be examined: {kind}: {error}.", kind=type(error).__name__, error=error
+            )
             yield Finding(name, "problem", text, "Report it with this text.")

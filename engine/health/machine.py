@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from ..findings import Finding
+from ..sentences import Sentence
 from ..weights.registry import REGISTRY, weights_folder
 from .packages import Probe
 
@@ -33,7 +34,11 @@ GROUP_LIMITS: Final = (
 
 def python() -> Finding:
     """Which Python this is. One that is too old does not come so far: see engine/__main__.py."""
-    return Finding("python", "ok", f"Python {platform.python_version()} in {sys.prefix}.")
+    return Finding(
+        "python",
+        "ok",
+        Sentence("Python {version} in {prefix}.", version=platform.python_version(), prefix=sys.prefix),
+    )
 
 
 def memory(probe: Probe) -> Finding:
@@ -41,20 +46,48 @@ def memory(probe: Probe) -> Finding:
     names = [name for name, entry in REGISTRY.items() if entry.state != "not downloaded"]
     most = max(names, key=lambda name: NEEDS[name])
     total, free = main_memory()
-    here = f"{free / GIB:.1f} of {total / GIB:.1f} GiB main memory are free"
-    close = "Close other programs before a reconstruction."
+    here = Sentence(
+        "{free} of {total} GiB main memory are free", free=f"{free / GIB:.1f}", total=f"{total / GIB:.1f}"
+    )
+    close = Sentence("Close other programs before a reconstruction.")
     if total < NEEDS["compact"] * GIB:
-        text = f"{here}, and even the compact weights need {NEEDS['compact']} GiB."
+        text = Sentence(
+            "{here}, and even the compact weights need {needed} GiB.", here=here, needed=NEEDS["compact"]
+        )
         return Finding("memory", "problem", text, "Use a machine with more memory.")
     if free < NEEDS[most] * GIB:
-        hint = close if total > 2 * NEEDS[most] * GIB else f"{close} The compact weights need less."
-        return Finding("memory", "warning", f"{here}, and {most} weights need {NEEDS[most]} GiB.", hint)
+        hint = (
+            close
+            if total > 2 * NEEDS[most] * GIB
+            else Sentence("{close} The compact weights need less.", close=close)
+        )
+        return Finding(
+            "memory",
+            "warning",
+            Sentence(
+                "{here}, and {most} weights need {needed} GiB.", here=here, most=most, needed=NEEDS[most]
+            ),
+            hint,
+        )
     if probe.device.get("total"):
-        here += f", {probe.device['free'] / GIB:.1f} of {probe.device['total'] / GIB:.1f} GiB of the GPU's"
+        here = Sentence(
+            "{here}, {free} of {total} GiB of the GPU's",
+            here=here,
+            free=f"{probe.device['free'] / GIB:.1f}",
+            total=f"{probe.device['total'] / GIB:.1f}",
+        )
         if probe.device["free"] < NEEDS[most] * GIB:
-            text = f"{here}, and {most} weights need {NEEDS[most]} GiB."
-            return Finding("memory", "warning", text, f"{close} Or set the device to cpu.")
-    return Finding("memory", "ok", f"{here}; {most} weights need {NEEDS[most]} GiB.")
+            text = Sentence(
+                "{here}, and {most} weights need {needed} GiB.", here=here, most=most, needed=NEEDS[most]
+            )
+            return Finding(
+                "memory", "warning", text, Sentence("{close} Or set the device to cpu.", close=close)
+            )
+    return Finding(
+        "memory",
+        "ok",
+        Sentence("{here}; {most} weights need {needed} GiB.", here=here, most=most, needed=NEEDS[most]),
+    )
 
 
 def main_memory() -> tuple[int, int]:
@@ -87,16 +120,30 @@ def disk() -> Finding:
     run_free, free = (shutil.disk_usage(_existing(path)).free for path in (run_folder, folder))
     if run_free < RUN_FOLDER_BYTES:
         hint = "Free some space there, or set TMPDIR to a folder on another disk."
-        return Finding("disk", "problem", f"The disk of {run_folder} is full.", hint)
+        return Finding("disk", "problem", Sentence("The disk of {folder} is full.", folder=run_folder), hint)
     missing = [entry for entry in REGISTRY.values() if entry.state == "not downloaded"]
     needed = sum(entry.about_mb * 1_500_000 for entry in missing)  # the download, and float16 beside it
-    here = f"{free / 1e9:.1f} GB are free in {folder}"
+    here = Sentence("{free} GB are free in {folder}", free=f"{free / 1e9:.1f}", folder=folder)
     if free < needed:
         names = ", ".join(entry.name for entry in missing)
-        text = f"{here}, and downloading {names} needs {needed / 1e9:.1f} GB."
+        text = Sentence(
+            "{here}, and downloading {names} needs {needed} GB.",
+            here=here,
+            names=names,
+            needed=f"{needed / 1e9:.1f}",
+        )
         hint = "Free some space, or set PIFUHD_WEIGHTS to another folder; the embedded weights need nothing."
         return Finding("disk", "warning", text, hint)
-    return Finding("disk", "ok", f"{here}, {run_free / 1e9:.1f} GB in {run_folder}.")
+    return Finding(
+        "disk",
+        "ok",
+        Sentence(
+            "{here}, {run_free} GB in {folder}.",
+            here=here,
+            run_free=f"{run_free / 1e9:.1f}",
+            folder=run_folder,
+        ),
+    )
 
 
 def _existing(folder: Path) -> Path:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from .. import spawn
 from ..findings import SET_UP, Finding
+from ..sentences import Sentence, listed
 
 PROBE_SECONDS: Final = 120.0
 """How long loading the packages may take: from a cold, slow disk PyTorch alone took a minute."""
@@ -67,13 +68,14 @@ def probe(python: str = sys.executable, seconds: float = PROBE_SECONDS) -> Probe
     except subprocess.TimeoutExpired:
         child.kill()
         printed, _ = child.communicate()
-        ending = f"it did not load within {seconds:.0f} seconds"
+        ending = Sentence("it did not load within {seconds} seconds", seconds=f"{seconds:.0f}")
     return _read(printed, modules, ending)
 
 
 def _ending(code: int) -> str:
     names = {int(number): number.name for number in signal.Signals}
-    return f"it ended the process that loaded it ({names.get(-code, f'code {code}')})"
+    name = names.get(-code) or Sentence("code {code}", code=code)
+    return Sentence("it ended the process that loaded it ({name})", name=name)
 
 
 def _read(printed: str, modules: list[str], ending: str) -> Probe:
@@ -89,7 +91,9 @@ def _read(printed: str, modules: list[str], ending: str) -> Probe:
     untold = [module for module in modules if module not in found.errors]
     if untold:
         found.errors[untold[0]] = ending
-        found.errors.update(dict.fromkeys(untold[1:], f"it was not tried after {untold[0]}"))
+        found.errors.update(
+            dict.fromkeys(untold[1:], Sentence("it was not tried after {module}", module=untold[0]))
+        )
     return found
 
 
@@ -117,17 +121,25 @@ def _judge(name: str, packages: set[str], probe: Probe) -> Finding:
             version = ""
         if error:
             missing = error == f"ModuleNotFoundError: No module named '{module}'"
-            broken.append(f"{package} is missing" if missing else f"{package} does not load: {error}")
+            broken.append(
+                Sentence("{package} is missing", package=package)
+                if missing
+                else Sentence("{package} does not load: {error}", package=package, error=error)
+            )
         elif version and version != wanted:
-            differing.append(f"{package} {version} instead of {wanted}")
+            differing.append(
+                Sentence(
+                    "{package} {version} instead of {wanted}", package=package, version=version, wanted=wanted
+                )
+            )
         else:
             there.append(f"{package} {version}".strip())
     if broken:
-        return Finding(name, "problem", f"{'; '.join(broken)}.", SET_UP)
+        return Finding(name, "problem", Sentence("{broken}.", broken=listed(broken, "; ")), SET_UP)
     if differing:
-        text = f"Not the versions that were tested: {', '.join(differing)}."
+        text = Sentence("Not the versions that were tested: {packages}.", packages=listed(differing, ", "))
         return Finding(name, "warning", text, SET_UP)
-    return Finding(name, "ok", f"{', '.join(there)}.")
+    return Finding(name, "ok", Sentence("{packages}.", packages=", ".join(there)))
 
 
 def device(probe: Probe) -> Finding:
@@ -138,24 +150,31 @@ def device(probe: Probe) -> Finding:
     error, built_for = facts["error"], facts["built_for"]
     if facts["device"] != "cpu":
         if not error:
-            return Finding("device", "ok", f"{facts['device']}: {facts['name'] or 'the GPU of this Mac'}.")
-        text = f"The GPU cannot be used: {error.rstrip('.')}."
+            name = facts["name"] or Sentence("the GPU of this Mac")
+            text = Sentence("{device}: {name}.", device=facts["device"], name=name)
+            return Finding("device", "ok", text)
+        text = Sentence("The GPU cannot be used: {error}.", error=error.rstrip("."))
         hint = "Set the device to cpu, or install a PyTorch and a driver that fit the GPU."
         return Finding("device", "problem", text, hint)
-    slow = "The processor does the work"
+    slow = Sentence("The processor does the work")
     if "too old" in error:
-        text = f"{slow}: the NVIDIA driver is too old for this PyTorch."
+        text = Sentence("{slow}: the NVIDIA driver is too old for this PyTorch.", slow=slow)
         return Finding("device", "warning", text, UPDATE)
     if not has_nvidia():
         return Finding("device", "ok", "cpu: there is no GPU that PyTorch could use.")
     if built_for == "cpu":
-        text = f"{slow}: there is an NVIDIA GPU, but this PyTorch was built without CUDA."
+        text = Sentence("{slow}: there is an NVIDIA GPU, but this PyTorch was built without CUDA.", slow=slow)
         hint = "Install a build of PyTorch with CUDA, as https://pytorch.org/get-started says."
         return Finding("device", "warning", text, hint)
     if "no NVIDIA driver" in error:
-        return Finding("device", "warning", f"{slow}: the driver of the NVIDIA GPU is missing.", UPDATE)
-    why = error.rstrip(".") or "PyTorch does not see it"
-    text = f"{slow}: there is an NVIDIA GPU, but it cannot be used: {why}."
+        return Finding(
+            "device",
+            "warning",
+            Sentence("{slow}: the driver of the NVIDIA GPU is missing.", slow=slow),
+            UPDATE,
+        )
+    why = error.rstrip(".") or Sentence("PyTorch does not see it")
+    text = Sentence("{slow}: there is an NVIDIA GPU, but it cannot be used: {why}.", slow=slow, why=why)
     return Finding("device", "warning", text, UPDATE)
 
 

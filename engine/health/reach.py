@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..errors import EngineError
 from ..findings import SET_UP, Finding
+from ..sentences import Sentence
 from .packages import PACKAGE_FOLDER
 
 
@@ -23,13 +24,19 @@ def run_folder() -> Finding:
     try:
         with tempfile.TemporaryDirectory(prefix="pifuhd-doctor-") as folder:
             if os.stat(folder).st_mode & 0o077:
-                text = f"Others could open folders in {tempfile.gettempdir()}."
+                text = Sentence("Others could open folders in {folder}.", folder=tempfile.gettempdir())
                 return Finding("run folder", "problem", text, hint)
             with socket.socket(socket.AF_UNIX) as listener:
                 listener.bind(os.path.join(folder, "s"))
     except OSError as error:
-        return Finding("run folder", "problem", f"No private socket can be made: {error}.", hint)
-    return Finding("run folder", "ok", f"Private folders and sockets can be made in {tempfile.gettempdir()}.")
+        return Finding(
+            "run folder", "problem", Sentence("No private socket can be made: {error}.", error=error), hint
+        )
+    return Finding(
+        "run folder",
+        "ok",
+        Sentence("Private folders and sockets can be made in {folder}.", folder=tempfile.gettempdir()),
+    )
 
 
 def round_trip(python: str = sys.executable) -> Finding:
@@ -37,7 +44,9 @@ def round_trip(python: str = sys.executable) -> Finding:
     try:
         from ..process import EngineProcess
     except ImportError as error:  # NumPy
-        return Finding("engine", "problem", f"No engine can be started: {error}.", SET_UP)
+        return Finding(
+            "engine", "problem", Sentence("No engine can be started: {error}.", error=error), SET_UP
+        )
     with tempfile.TemporaryDirectory(prefix="pifuhd-doctor-") as folder:
         engine = EngineProcess(python, PACKAGE_FOLDER, log=Path(folder) / "engine.log")
         began = time.monotonic()
@@ -49,5 +58,9 @@ def round_trip(python: str = sys.executable) -> Finding:
         finally:
             engine.stop()
     ended = time.monotonic() - began - answered
-    text = f"An engine answered after {answered:.1f} s and ended within {ended:.1f} s."
+    text = Sentence(
+        "An engine answered after {answered} s and ended within {ended} s.",
+        answered=f"{answered:.1f}",
+        ended=f"{ended:.1f}",
+    )
     return Finding("engine", "ok", text)

@@ -7,6 +7,7 @@ import hashlib
 
 from ..errors import EngineError
 from ..findings import Finding
+from ..sentences import Sentence, listed
 from ..weights.registry import REGISTRY, Entry, again, recorded_sha256
 
 
@@ -15,13 +16,15 @@ def weights() -> Finding:
     sound = []
     for entry in REGISTRY.values():
         if entry.state == "not downloaded":
-            sound.append(f"{entry.name}: not downloaded")
+            sound.append(Sentence("{name}: not downloaded", name=entry.name))
             continue
         fault = _fault(entry)
         if fault is not None:
             return fault
-        sound.append(f"{entry.name}: {entry.state}, its hash is right")
-    return Finding("weights", "ok", f"{'; '.join(sound)}.")
+        sound.append(
+            Sentence("{name}: {state}, its hash is right", name=entry.name, state=Sentence(entry.state))
+        )
+    return Finding("weights", "ok", Sentence("{sound}.", sound=listed(sound, "; ")))
 
 
 def _fault(entry: Entry) -> Finding | None:
@@ -32,9 +35,20 @@ def _fault(entry: Entry) -> Finding | None:
     except EngineError as error:
         return Finding("weights", "warning", error.text, error.hint)
     except OSError as error:
-        text = f"{entry.name} cannot be read: {error.strerror}: {entry.path}."
+        text = Sentence(
+            "{name} cannot be read: {reason}: {file}.",
+            name=entry.name,
+            reason=error.strerror,
+            file=entry.path,
+        )
         return Finding("weights", "problem", text, again(entry))
     if computed != recorded:
-        text = f"{entry.name} is damaged: {entry.path} has the SHA-256 {computed} instead of {recorded}."
+        text = Sentence(
+            "{name} is damaged: {file} has the SHA-256 {computed} instead of {recorded}.",
+            name=entry.name,
+            file=entry.path,
+            computed=computed,
+            recorded=recorded,
+        )
         return Finding("weights", "problem", text, again(entry))
     return None

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from ..errors import EngineError
+from ..sentences import Sentence
 from .deep import decode_deep, eight_bit
 from .picture import WORKING_SIDE, Photo, Picture, check_size, reduced, reduction
 
@@ -41,7 +42,10 @@ def load_photo(source: str | os.PathLike[str] | bytes, limit: int = WORKING_SIDE
     Raises EngineError bad_image when it is missing, unreadable, empty, broken, smaller than 16 pixels a side
     or larger than 268 megapixels, and out_of_memory when it does not fit.
     """
-    name = "The picture" if isinstance(source, bytes) else f"The picture {os.fspath(source)!r}"
+    if isinstance(source, bytes):
+        name = Sentence("The picture")
+    else:
+        name = Sentence("The picture {file}", file=repr(os.fspath(source)))
     with _opened(source, name) as stream:
         try:
             with warnings.catch_warnings():
@@ -50,13 +54,13 @@ def load_photo(source: str | os.PathLike[str] | bytes, limit: int = WORKING_SIDE
         except Image.DecompressionBombError as error:
             raise _too_large(name) from error
         except UnidentifiedImageError as error:
-            text = f"{name} is not in a known picture format."
+            text = Sentence("{name} is not in a known picture format.", name=name)
             raise EngineError("bad_image", text, CHANGE_PICTURE) from error
         except MemoryError as error:
-            text = f"{name} does not fit into memory."
+            text = Sentence("{name} does not fit into memory.", name=name)
             raise EngineError("out_of_memory", text, "Scale it down, or close other programs.") from error
         except DAMAGES as error:
-            text = f"{name} is damaged or of an unusual kind."
+            text = Sentence("{name} is damaged or of an unusual kind.", name=name)
             raise EngineError("bad_image", text, "Save it anew as PNG or JPEG, or choose another.") from error
 
 
@@ -69,23 +73,29 @@ def _opened(source: str | os.PathLike[str] | bytes, name: str) -> BinaryIO:
         path = Path(source)
         try:
             if path.exists() and not path.is_file():  # reading a pipe would wait for ever
-                raise EngineError("bad_image", f"{name} cannot be read: it is no file.", CHANGE_PICTURE)
+                raise EngineError(
+                    "bad_image", Sentence("{name} cannot be read: it is no file.", name=name), CHANGE_PICTURE
+                )
             stream = path.open("rb")
             length = path.stat().st_size
         except FileNotFoundError as error:
-            raise EngineError("bad_image", f"{name} does not exist.", "Check the path.") from error
+            raise EngineError(
+                "bad_image", Sentence("{name} does not exist.", name=name), "Check the path."
+            ) from error
         except (OSError, ValueError) as error:  # ValueError: a path with a zero byte in it
             reason = getattr(error, "strerror", None) or error
-            text = f"{name} cannot be read ({reason})."
+            text = Sentence("{name} cannot be read ({reason}).", name=name, reason=reason)
             raise EngineError("bad_image", text, "Choose a file that you may read.") from error
     if not length:
         stream.close()
-        raise EngineError("bad_image", f"{name} is empty.", CHANGE_PICTURE)
+        raise EngineError("bad_image", Sentence("{name} is empty.", name=name), CHANGE_PICTURE)
     return stream
 
 
 def _too_large(name: str) -> EngineError:
-    return EngineError("bad_image", f"{name} is too large.", "Scale it below 100 megapixels.")
+    return EngineError(
+        "bad_image", Sentence("{name} is too large.", name=name), "Scale it below 100 megapixels."
+    )
 
 
 def _decoded(stream: BinaryIO, limit: int) -> Photo:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..errors import EngineError
+from ..sentences import Sentence
 from ..space import Crop
 from .crop import DRAW_BOX, crop_around, cut, has_cutout, whole_picture
 from .parts import Part, box_to_source, part_box, person_part, split_people
@@ -55,9 +56,14 @@ def choose_person(photo: Photo, box: Box | None, number: int, predict_mask: Pred
         hint = "Draw a box around the person, or choose a picture that shows one whole person."
         raise EngineError("no_person", "No person was found in the picture.", hint)
     if number > len(people):
-        were = "1 person was" if len(people) == 1 else f"{len(people)} people were"
-        hint = f"Choose one from 1 to {len(people)}, or draw the box around the person."
-        raise EngineError("bad_settings", f"Person {number} was asked for, but {were} found.", hint)
+        several = Sentence("{count} people were", count=len(people))
+        were = Sentence("1 person was") if len(people) == 1 else several
+        hint = Sentence("Choose one from 1 to {count}, or draw the box around the person.", count=len(people))
+        raise EngineError(
+            "bad_settings",
+            Sentence("Person {number} was asked for, but {were} found.", number=number, were=were),
+            hint,
+        )
     found = people[number - 1]
     if not has_cutout(photo.pixels):
         found = _looked_at(photo, found, predict_mask)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import EngineError
+from ..sentences import Sentence
 from ..space import Crop
 
 Picture = NDArray[np.uint8]
@@ -74,7 +75,11 @@ def from_pixels(image: NDArray[Any], limit: int = WORKING_SIDE) -> Photo:
 def check_picture(image: NDArray[Any]) -> Picture:
     """Return image if (H, W, 3 or 4) uint8 and at least 16 pixels each way; else EngineError bad_image."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (3, 4):
-        text = f"The picture's array is {image.dtype} {image.shape}, not 8-bit RGB or RGBA."
+        text = Sentence(
+            "The picture's array is {dtype} {shape}, not 8-bit RGB or RGBA.",
+            dtype=image.dtype,
+            shape=image.shape,
+        )
         raise EngineError("bad_image", text, "Convert it to 8-bit RGB.")
     check_size((image.shape[1], image.shape[0]))
     return np.asarray(image)
@@ -84,9 +89,17 @@ def check_size(size: tuple[int, int], limit: int = WORKING_SIDE) -> None:
     """EngineError bad_image for a picture (width, height) in which no person can be seen."""
     hint = "Choose one in which the person is at least 200 pixels tall."
     if min(size) < SMALLEST_SIDE:
-        raise EngineError("bad_image", f"The picture is only {size[0]} x {size[1]} pixels.", hint)
+        raise EngineError(
+            "bad_image",
+            Sentence("The picture is only {width} x {height} pixels.", width=size[0], height=size[1]),
+            hint,
+        )
     if min(size) < SMALLEST_SIDE * reduction(size, limit):
-        text = f"The picture of {size[0]} x {size[1]} pixels is too narrow to hold a person."
+        text = Sentence(
+            "The picture of {width} x {height} pixels is too narrow to hold a person.",
+            width=size[0],
+            height=size[1],
+        )
         raise EngineError("bad_image", text, "Cut the part with the person out of it.")
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import traceback
 
 from ..errors import EngineError
+from ..sentences import Sentence
 
 
 def as_engine_error(error: Exception) -> EngineError:
@@ -22,6 +23,6 @@ def as_engine_error(error: Exception) -> EngineError:
         )
     return EngineError(
         "internal",
-        f"The engine failed: {type(error).__name__}: {str(error)[:500]}.",
+        Sentence("The engine failed: {kind}: {error}.", kind=type(error).__name__, error=str(error)[:500]),
         "Report it with the engine's log.",
     )

@@ -20,6 +20,7 @@ from ..errors import Cancelled, EngineError, ProgressCallback
 from ..payload import NormalMaps
 from ..process import START_SECONDS
 from ..protocol import Disconnected, Message
+from ..sentences import Sentence
 from .failures import as_engine_error
 from .peer import Peer
 from .resident import resident_bytes, trim
@@ -194,7 +195,9 @@ class Server:
         with self._lock:
             if len(self._clients) >= MOST_CLIENTS:
                 raise EngineError(
-                    "busy", f"The engine serves {MOST_CLIENTS} programs already.", "Close one of them."
+                    "busy",
+                    Sentence("The engine serves {count} programs already.", count=MOST_CLIENTS),
+                    "Close one of them.",
                 )
             self._clients.add(peer)
         peer.send(protocol.hello())
@@ -210,7 +213,7 @@ class Server:
         elif peer.busy or message.type not in ("hello", "reconstruct", "unload"):
             raise EngineError(
                 "protocol",
-                f"A {message.type} message came when none was due.",
+                Sentence("A {kind} message came when none was due.", kind=message.type),
                 "Restart Blender and try again.",
             )
         else:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from ..errors import EngineError
 from ..protocol import MAX_WAITING, Message
+from ..sentences import Sentence
 from .resident import trim
 
 
@@ -88,7 +89,9 @@ class TaskQueue:
         with self._changed:
             if len(self._waiting) >= MAX_WAITING:
                 raise EngineError(
-                    "busy", f"{MAX_WAITING} photos wait for the engine already.", "Try again in a while."
+                    "busy",
+                    Sentence("{count} photos wait for the engine already.", count=MAX_WAITING),
+                    "Try again in a while.",
                 )
             self._waiting.append((task, run))
             self._changed.notify()

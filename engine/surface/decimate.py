@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from ..errors import EngineError
+from ..sentences import Sentence
 from .collapse import collapse
 from .meshes import Faces, Vertices, compact
 
@@ -37,8 +38,11 @@ def decimate(
         goal -= len(closed) - count
         if goal < 4:
             break
-    raise EngineError("bad_settings", f"The surface cannot be closed with only {count} faces.",
-                      f"Ask for more faces, for instance {2 * count}.")
+    raise EngineError(
+        "bad_settings",
+        Sentence("The surface cannot be closed with only {count} faces.", count=count),
+        Sentence("Ask for more faces, for instance {more}.", more=2 * count),
+    )
 
 
 def nearest_colours(

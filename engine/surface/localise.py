@@ -17,6 +17,7 @@ import numpy as np
 from scipy.ndimage import binary_erosion
 
 from ..errors import EngineError
+from ..sentences import Sentence
 from ..space import grid_to_camera
 from .blocks import FULL, NOTHING, SIDE, Blocks, Numbers, Places, along, interleave, linear
 from .field import CORNERS, LEVEL, Field, Flags, Values
@@ -153,10 +154,12 @@ def _first_grid(asker: _Asker, allowed: Flags) -> Blocks:
     asker.ask(grid, nodes)
     answers = grid.values.reshape(-1)[nodes]
     if np.ptp(answers) < SMALLEST_SPREAD:
-        text = f"The weights are broken: the networks answered {answers[0]:.3g} wherever they were asked."
+        said = f"{answers[0]:.3g}"
+        pattern = "The weights are broken: the networks answered {said} wherever they were asked."
+        text = Sentence(pattern, said=said)
         raise EngineError("broken_field", text, DAMAGED)
     if (answers > LEVEL).all():
-        text = "The weights are broken: the networks see a body everywhere."
+        text = Sentence("The weights are broken: the networks see a body everywhere.")
         raise EngineError("broken_field", text, DAMAGED)
     if asker.filling is not None:
         found = grid.nodes_of(nodes)

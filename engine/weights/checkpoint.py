@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from ..errors import EngineError
+from ..sentences import Sentence
 from .files import build_empty, check_shapes, first_names, is_finite, save_tensors, sha256_of
 from .presets import PRESETS, Encoder, Level, NormalNets, Preset
 from .registry import PUBLISHED_LICENCE
@@ -48,9 +49,13 @@ def import_checkpoint(source: Path, target: Path, dtype: torch.dtype = torch.flo
     Raises EngineError: bad_weights as `read_checkpoint` and for values beyond `dtype`, io.
     """
     if target.suffix != ".safetensors":
-        raise EngineError("io", f"{target} does not end in .safetensors.", "Choose such a name.")
+        raise EngineError(
+            "io", Sentence("{file} does not end in .safetensors.", file=target), "Choose such a name."
+        )
     if not target.parent.is_dir():
-        raise EngineError("io", f"The folder {target.parent} does not exist.", "Make it first.")
+        raise EngineError(
+            "io", Sentence("The folder {folder} does not exist.", folder=target.parent), "Make it first."
+        )
     checkpoint = read_checkpoint(source)
     card = {
         "preset": checkpoint.preset.name,
@@ -63,7 +68,9 @@ def import_checkpoint(source: Path, target: Path, dtype: torch.dtype = torch.flo
         save_tensors(target, checkpoint.preset, checkpoint.tensors, card, dtype)
     except OSError as error:
         raise EngineError(
-            "io", f"{target} cannot be written: {error}.", "Make room, or choose another place."
+            "io",
+            Sentence("{file} cannot be written: {error}.", file=target, error=error),
+            "Make room, or choose another place.",
         ) from error
     return checkpoint
 
@@ -76,7 +83,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     hint = "Choose the checkpoint as it was released, or download it anew."
     if not path.is_file():
-        raise EngineError("bad_weights", f"There is no checkpoint {path}.", "Check the path.")
+        raise EngineError(
+            "bad_weights", Sentence("There is no checkpoint {path}.", path=path), "Check the path."
+        )
     try:
         content = _unpickled(path)
         coarse, fine, state = _parts(content)
@@ -84,7 +93,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
         tensors = _tensors(state, preset)
     except (ValueError, TypeError) as error:
         raise EngineError(
-            "bad_weights", f"The checkpoint {path} cannot be imported: {error}.", hint
+            "bad_weights",
+            Sentence("The checkpoint {path} cannot be imported: {error}.", path=path, error=error),
+            hint,
         ) from error
     return Checkpoint(preset, tensors, sha256_of(path))
 
@@ -103,7 +114,9 @@ def _unpickled(path: Path) -> object:
             raise ValueError(text) from error
         if isinstance(error, MemoryError) or "allocate memory" in str(error):
             raise EngineError(
-                "out_of_memory", f"The checkpoint {path} does not fit into memory.", "Close other programs."
+                "out_of_memory",
+                Sentence("The checkpoint {path} does not fit into memory.", path=path),
+                "Close other programs.",
             ) from error
         raise ValueError("it is damaged, cut short, or no checkpoint of PyTorch") from error
 

@@ -18,6 +18,7 @@ from typing import IO, Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from ..errors import EngineError
+from ..sentences import Sentence
 from ..version import VERSION
 from .checkpoint import import_checkpoint
 from .files import sha256_of
@@ -26,7 +27,7 @@ from .registry import Entry
 TIMEOUT: Final = 30.0
 """Seconds without a byte after which a connection is given up."""
 CHUNK: Final = 1 << 20
-AGAIN: Final = "Run the same command again; it continues where it stopped."
+AGAIN: Final = Sentence("Run the same command again; it continues where it stopped.")
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Called with the bytes that are here and those of the whole file, None if unknown; may raise to stop."""
@@ -57,13 +58,17 @@ def install(entry: Entry, progress: Progress) -> None:
         whole.unlink()
     except OSError as error:
         raise EngineError(
-            "io", f"The weights cannot be written to {whole.parent}: {error}.", f"Make room. {AGAIN}"
+            "io",
+            Sentence("The weights cannot be written to {folder}: {error}.", folder=whole.parent, error=error),
+            Sentence("Make room. {again}", again=AGAIN),
         ) from error
     except EngineError as error:
         if error.code == "bad_weights" and whole.is_file():
             kept = whole.with_suffix(".pt.refused")  # a gigabyte and a half that a later version may read
             whole.replace(kept)
-            raise EngineError("bad_weights", error.text, f"What was downloaded is kept as {kept}.") from error
+            raise EngineError(
+                "bad_weights", error.text, Sentence("What was downloaded is kept as {kept}.", kept=kept)
+            ) from error
         raise
 
 
@@ -82,7 +87,12 @@ def fetch(address: str, part: Path, progress: Progress, size: int | None = None,
             if size is not None and total not in (None, size):
                 raise EngineError(
                     "bad_weights",
-                    f"{address} has {total} bytes instead of {size}.",
+                    Sentence(
+                        "{address} has {total} bytes instead of {size}.",
+                        address=address,
+                        total=total,
+                        size=size,
+                    ),
                     "It has been replaced: look for a newer version of the engine.",
                 )
             _check_room(part.parent, (total or 0) - have + room)
@@ -96,7 +106,9 @@ def fetch(address: str, part: Path, progress: Progress, size: int | None = None,
     if size is not None and have != size:
         part.unlink()
         raise EngineError(
-            "bad_weights", f"{address} gave {have} bytes instead of {size}.", "Download it again."
+            "bad_weights",
+            Sentence("{address} gave {have} bytes instead of {size}.", address=address, have=have, size=size),
+            "Download it again.",
         )
 
 
@@ -173,7 +185,13 @@ def _receive(
         progress(have, total)
     if total is not None and have < total:
         raise EngineError(
-            "io", f"The connection ended after {have / 1e6:.0f} of {total / 1e6:.0f} MB.", AGAIN
+            "io",
+            Sentence(
+                "The connection ended after {have} of {total} MB.",
+                have=f"{have / 1e6:.0f}",
+                total=f"{total / 1e6:.0f}",
+            ),
+            AGAIN,
         )
     return have
 
@@ -206,13 +224,20 @@ def _network_errors_named(address: str) -> Iterator[None]:
         error.close()
         raise EngineError(
             "io",
-            f"The server answered {error.code} {error.reason} for {address}.",
+            Sentence(
+                "The server answered {code} {reason} for {address}.",
+                code=error.code,
+                reason=error.reason,
+                address=address,
+            ),
             "Try again later, or get the checkpoint elsewhere and use `python -m engine weights import`.",
         ) from error
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error or type(error).__name__
         raise EngineError(
-            "io", f"{address} cannot be read: {reason}.", f"Check the network. {AGAIN}"
+            "io",
+            Sentence("{address} cannot be read: {reason}.", address=address, reason=reason),
+            Sentence("Check the network. {again}", again=AGAIN),
         ) from error
 
 
@@ -221,7 +246,12 @@ def _check_room(folder: Path, needed: int) -> None:
     if free < needed:
         raise EngineError(
             "io",
-            f"{folder} has {free / 1e6:.0f} MB free; {needed / 1e6:.0f} MB are needed.",
+            Sentence(
+                "{folder} has {free} MB free; {needed} MB are needed.",
+                folder=folder,
+                free=f"{free / 1e6:.0f}",
+                needed=f"{needed / 1e6:.0f}",
+            ),
             "Make room, or set PIFUHD_WEIGHTS to a folder on another disk.",
         )
 
@@ -231,6 +261,11 @@ def _check_hash(part: Path, expected: str) -> None:
     if found != expected:
         part.unlink()
         raise EngineError(
-            "bad_weights", f"What was downloaded has the SHA-256 {found} instead of {expected}.",
+            "bad_weights",
+            Sentence(
+                "What was downloaded has the SHA-256 {found} instead of {expected}.",
+                found=found,
+                expected=expected,
+            ),
             "It was removed: download it again.",
         )

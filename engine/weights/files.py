@@ -23,6 +23,7 @@ from torch import Tensor
 
 from ..errors import EngineError
 from ..networks import PIFuHD
+from ..sentences import Sentence
 from .presets import PRESETS, Preset
 
 DEFAULT_WEIGHTS = Path(__file__).with_name("compact.safetensors")
@@ -74,7 +75,11 @@ def save_tensors(
         if not is_finite(value):
             raise EngineError(
                 "bad_weights",
-                f"{name} has values that {str(dtype).removeprefix('torch.')} cannot hold.",
+                Sentence(
+                    "{name} has values that {dtype} cannot hold.",
+                    name=name,
+                    dtype=str(dtype).removeprefix("torch."),
+                ),
                 "Write float32 instead." if dtype != torch.float32 else "Train or download them anew.",
             )
         converted[name] = value
@@ -220,9 +225,12 @@ def _opened(path: Path) -> Iterator[tuple[Any, Preset, dict[str, str]]]:
     """The open file, its preset and its card; what goes wrong in the block is said of `path`."""
     hint = "Choose another weights file, or leave the choice empty to use the embedded one."
     if not path.is_file():
-        raise EngineError("bad_weights", f"There is no weights file {path}.", hint)
+        raise EngineError("bad_weights", Sentence("There is no weights file {path}.", path=path), hint)
     if path.suffix in (".pt", ".pth"):
-        hint = f"Convert a checkpoint first: python -m engine weights import {path.name} NAME.safetensors."
+        hint = Sentence(
+            "Convert a checkpoint first: python -m engine weights import {file} NAME.safetensors.",
+            file=path.name,
+        )
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -235,7 +243,11 @@ def _opened(path: Path) -> Iterator[tuple[Any, Preset, dict[str, str]]]:
         if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
             raise EngineError(
                 "out_of_memory",
-                f"The weights of {path} do not fit into memory.",
+                Sentence("The weights of {path} do not fit into memory.", path=path),
                 "Close other programs, set the device to cpu, or use the compact weights.",
             ) from error
-        raise EngineError("bad_weights", f"The weights file {path} cannot be used: {error}.", hint) from error
+        raise EngineError(
+            "bad_weights",
+            Sentence("The weights file {path} cannot be used: {error}.", path=path, error=error),
+            hint,
+        ) from error

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ..errors import EngineError
+from ..sentences import Sentence
 
 PUBLISHED_LICENCE: Final = "CC BY-NC 4.0: non-commercial use only, with attribution to the authors of PIFuHD"
 
@@ -36,8 +37,11 @@ class Entry:
     @property
     def about(self) -> str:
         """The download's size in words."""
-        size = f"{self.about_mb / 1000:.1f} GB" if self.about_mb >= 1000 else f"{self.about_mb} MB"
-        return f"about {size}"
+        if self.about_mb >= 1000:
+            size = Sentence("{amount} GB", amount=f"{self.about_mb / 1000:.1f}")
+        else:
+            size = Sentence("{amount} MB", amount=self.about_mb)
+        return Sentence("about {size}", size=size)
 
     @property
     def path(self) -> Path:
@@ -109,8 +113,12 @@ def find_weights(name_or_path: str | None) -> Path:
     if entry.state == "not downloaded":
         raise EngineError(
             "bad_weights",
-            f"The weights {entry.name} were not downloaded yet.",
-            f"Run `python -m engine weights download {entry.name}` ({entry.about}).",
+            Sentence("The weights {name} were not downloaded yet.", name=entry.name),
+            Sentence(
+                "Run `python -m engine weights download {name}` ({about}).",
+                name=entry.name,
+                about=entry.about,
+            ),
         )
     return entry.path
 
@@ -119,7 +127,9 @@ def again(entry: Entry) -> str:
     """What to do where the file of weights on this machine is not what it was: one sentence."""
     if entry.address is None:
         return "Install the add-on again."
-    return f"Remove {entry.path} and run `python -m engine weights download {entry.name}`."
+    return Sentence(
+        "Remove {file} and run `python -m engine weights download {name}`.", file=entry.path, name=entry.name
+    )
 
 
 def read_record(entry: Entry) -> dict[str, str]:
@@ -133,7 +143,11 @@ def read_record(entry: Entry) -> dict[str, str]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EngineError(
             "bad_weights",
-            f"{entry.record}, which holds the hashes of {entry.name}, cannot be read.",
+            Sentence(
+                "{file}, which holds the hashes of {name}, cannot be read.",
+                file=entry.record,
+                name=entry.name,
+            ),
             again(entry),
         ) from error
 

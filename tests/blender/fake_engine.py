@@ -5,10 +5,10 @@ It speaks the real protocol with the real code. At each job it reads how to beha
 package:
 
 ok; slow (20 s of progress, stops when cancelled); held (waits after the preview until the mode is another);
-deaf (falls silent for a minute, ignores cancel); no_person; out_of_memory; crash (dies in the middle); two
-(the photo shows two people, side by side); bad_mesh (a face beyond the vertices); refuse (ends before it
-listens); late (listens after 3 s); mute (never answers a status). A photo whose bytes hold "nobody" gives
-no_person in every mode.
+deaf (falls silent for a minute, ignores cancel); no_person; out_of_memory; empty (an error that names a
+file); cut (done, with two warnings); crash (dies in the middle); two (the photo shows two people, side by
+side); bad_mesh (a face beyond the vertices); refuse (ends before it listens); late (listens after 3 s); mute
+(never answers a status). A photo whose bytes hold "nobody" gives no_person in every mode.
 
 It says to hold 900 MB, and 100 MB once its weights are unloaded.
 
@@ -27,6 +27,7 @@ import numpy as np
 
 from engine import protocol
 from engine.errors import STAGES, Cancelled, EngineError
+from engine.sentences import Sentence, listed
 
 FOLDER = Path(__file__).resolve().parent.parent
 HEIGHT = 1.75  # metres, where a client names none
@@ -85,6 +86,9 @@ def job(request: protocol.Message, send: "Send", cancelled: threading.Event) -> 
         raise EngineError("no_person", "Nobody was found in the photo.", "Use a photo of one whole person.")
     if how == "out_of_memory":
         raise EngineError("out_of_memory", "The memory ran out.", "Lower the resolution.")
+    if how == "empty":
+        text = Sentence("The picture {file} is empty.", file="{ada}.png")
+        raise EngineError("bad_image", text, "Choose another.")
     steps, pause = (40, 0.07) if how == "slow" else (4, 0.005)
     height = settings.get("height", HEIGHT)
     seen = camera(photo, height, settings.get("person", 1), 2 if how == "two" else 1)
@@ -114,6 +118,9 @@ def job(request: protocol.Message, send: "Send", cancelled: threading.Event) -> 
         "photo": {"shape": list(photo.shape), "pid": os.getpid()},
         **seen,
     }
+    if how == "cut":
+        sides = listed([Sentence("left"), Sentence("top")], ", ")
+        info["warnings"] = [Sentence("The person reaches the border ({sides}).", sides=sides), "Be careful."]
     if "normals_front" in request.arrays:
         info["normals"] = [request.arrays[f"normals_{side}"][0, 0].tolist() for side in ("front", "back")]
     arrays["normals_front"] = np.full((16, 16, 3), (128, 128, 255), np.uint8)

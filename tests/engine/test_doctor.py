@@ -17,7 +17,7 @@ import pytest
 
 from engine import spawn
 from engine.cli import main
-from engine.findings import STATES, Finding, examine
+from engine.findings import STATES, examine, from_json
 from engine.health import CHECKS, examine_here, machine, packages, probe, reach, stored
 from engine.health.packages import MODULES, Probe
 from engine.weights import registry
@@ -84,7 +84,7 @@ def by_name(findings):
 
 def test_a_whole_installation_has_no_problem(capsys):
     assert main(["doctor", "--json"]) == 0
-    found = by_name(Finding(**item) for item in json.loads(capsys.readouterr().out))
+    found = by_name(from_json(capsys.readouterr().out))
     assert found["python"].text == f"Python {sys.version.split()[0]} in {sys.prefix}."
     assert "torch 2" in found["torch"].text
     assert all(found[name].state == "ok" for name in ("torch", "packages", "weights", "run folder", "engine"))

@@ -63,6 +63,9 @@ def example(random: Random) -> tuple[dict[str, Any], list[bytes]]:
         shape = [random.randint(low, min(high, low + 12)) for low, high in rule.shape]
         header["arrays"].append({"name": name, "dtype": rule.dtype, "shape": shape})
         buffers.append(random.randbytes(math.prod(shape) * (1 if rule.dtype == "uint8" else 4)))
+    if random.random() < 0.3:
+        inner = {"pattern": "{b}x", "values": {"b": "e"}}
+        header["patterns"] = {"text": {"pattern": "t{a}t", "values": {"a": inner}}}
     return header, buffers
 
 

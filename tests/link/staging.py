@@ -5,7 +5,9 @@ import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ("__init__", "errors", "version", "protocol", "payload", "client", "process", "logs", "spawn")
+MODULES = (
+    "__init__", "errors", "version", "protocol", "payload", "client", "process", "logs", "sentences", "spawn",
+)  # fmt: skip
 SERVER = ("server",)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from engine.errors import Cancelled
 from engine.findings import Finding, examine, from_json, to_json
+from engine.sentences import Sentence
 from tests.link.processes import PATIENCE, is_running, wait_until
 
 FOUND = [Finding("python", "ok", "Python 3.11."), Finding("torch", "problem", "It is gone.", "Install it.")]
@@ -34,6 +35,13 @@ def the_only(findings):
 
 def test_findings_survive_the_way_through_json():
     assert from_json(to_json(FOUND)) == FOUND
+
+
+def test_findings_can_still_be_translated_after_it():
+    text = Sentence("The disk of {folder} is full.", folder="/tmp")
+    (found,) = from_json(to_json([Finding("disk", "problem", text, "Free some space.")]))
+    assert found.text == "The disk of /tmp is full."
+    assert found.text.translated({"The disk of {folder} is full.": "{folder}: plein."}.get) == "/tmp: plein."
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_an_error_that_ends_a_thread_of_the_engine_is_found(tmp_path):
     folder = fuzz.stage_link(tmp_path)
     module = folder / "engine" / "protocol.py"
     text = module.read_text()
-    refusal = 'raise EngineError(\n        "protocol",\n        f"Blender and its engine'
+    refusal = 'raise EngineError(\n        "protocol",\n        Sentence("Blender and its engine'
     assert refusal in text
     module.write_text(text.replace(refusal, refusal.replace("EngineError", "LookupError")))
     with pytest.raises(fuzz.Broken, match=r"not handled|was not turned away"):

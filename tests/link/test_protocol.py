@@ -2,6 +2,7 @@
 """The wire format: what goes through unchanged, and that nothing else goes through."""
 
 import json
+import re
 from multiprocessing import Pipe
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from engine import protocol
 from engine.errors import CODES, STAGES, EngineError
 from engine.protocol import Disconnected, Message
+from engine.sentences import Sentence, listed
 
 MESH = {
     "vertices": np.arange(12, dtype=np.float32).reshape(4, 3),
@@ -55,6 +57,56 @@ def ends():
     yield here, there
     here.close()
     there.close()
+
+
+def loud(pattern):
+    """A language that has the English words in capitals."""
+    return re.sub(r"(?<![{a-z])[A-Za-z]+", lambda word: word[0].upper(), pattern)
+
+
+def test_an_error_and_a_warning_can_be_translated_at_the_other_end(ends):
+    text = Sentence("{picture} is empty.", picture=Sentence("The picture {file}", file="{file}.png"))
+    warning = Sentence("It reaches the border ({sides}).", sides=listed([Sentence("left"), "top"], ", "))
+    done = Message("done", {"info": {"warnings": [warning, "Plain."]}}, MESH)
+    for message in (protocol.failure(EngineError("bad_image", text, "Choose another.")), done):
+        protocol.send(ends[0], message)
+    received, mesh = protocol.receive(ends[1]), protocol.receive(ends[1])
+    error = EngineError(**received.fields)
+    assert str(error) == "The picture {file}.png is empty. Choose another."
+    assert error.text.translated(loud) == "THE PICTURE {file}.png IS EMPTY."
+    said, plain = mesh.fields["info"]["warnings"]
+    assert said == "It reaches the border (left, top)."
+    assert type(plain) is str
+    assert said.translated(loud) == "IT REACHES THE BORDER (LEFT, top)."
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        [],
+        "t",
+        {"t": "t"},
+        {"t": None},
+        {"t": {"pattern": "t"}},
+        {"t": {"pattern": "t", "values": {}, "more": 1}},
+        {"t": {"pattern": ["t"], "values": {}}},
+        {"t": {"pattern": "{a}", "values": ["t"]}},
+        {"t": {"pattern": "{a}", "values": {"a": 1}}},
+        {"t": {"pattern": "{a}", "values": {"a": {"pattern": "t"}}}},
+        {"t": {"pattern": "{a}", "values": {"a": "another text"}}},
+        {"t": {"pattern": "{a}{a}", "values": {"a": "t"}}},
+        {"t": {"pattern": "{a.__class__}", "values": {"a": "t"}}},
+        {"t": {"pattern": "{a:>99999999999}", "values": {"a": "t"}}},
+        {"t": {"pattern": "{a!r}", "values": {"a": "t"}}},
+        {"t": {"pattern": "t", "values": {"b": "t"}}},
+    ],
+)
+def test_patterns_that_do_not_make_the_text_leave_it_as_it_is(ends, patterns):
+    header = {"type": "error", "code": "io", "text": "t", "hint": "h", "arrays": [], "patterns": patterns}
+    ends[0].send_bytes(json.dumps(header).encode())
+    received = protocol.receive(ends[1])
+    assert received.fields == {"code": "io", "text": "t", "hint": "h"}
+    assert type(received.fields["text"]) is str
 
 
 def refused(ends, header, *frames):

@@ -12,6 +12,7 @@ import pytest
 
 from engine import protocol
 from engine.errors import CODES, STAGES
+from engine.sentences import Sentence
 from engine.service import peer, server
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -79,7 +80,7 @@ def test_codes_stages_capabilities_and_the_times_of_a_send_are_those_of_the_code
 
 def test_the_exchange_is_what_the_protocol_lets_through():
     here, there = Pipe(duplex=True)
-    kinds = set()
+    kinds, told = set(), set()
     lines = exchange()
     with here, there:
         while lines:
@@ -91,7 +92,9 @@ def test_the_exchange_is_what_the_protocol_lets_through():
                 assert lines.pop(0) == (client, arrow, f"{sizes[-1]} bytes")
             received = heard(here, there, sizes)
             kinds.add(received.type)
+            told |= {text.pattern for text in received.fields.values() if isinstance(text, Sentence)}
     assert kinds == protocol.FIELDS.keys(), "run docs/exchange.py again"
+    assert "The resolution {resolution} is not one of 64, 96, ... 1024." in told
 
 
 def heard(here, there, sizes):

@@ -95,7 +95,7 @@ class FakeEngine:
     def __init__(self, folder: Path, installed: Path) -> None:
         self.folder = folder
         (folder / "engine").mkdir(parents=True)
-        for name in ("__init__", "errors", "protocol", "version"):
+        for name in ("__init__", "errors", "protocol", "sentences", "version"):
             shutil.copyfile(installed / "engine" / f"{name}.py", folder / "engine" / f"{name}.py")
         shutil.copyfile(installed / "blender_manifest.toml", folder / "blender_manifest.toml")
         fake = Path(__file__).resolve().parent.parent / "fake_engine.py"

@@ -45,9 +45,19 @@ def drawn(panel):
 
 @pytest.fixture
 def pseudo(ext, monkeypatch):
-    """A language whose every text is the English one in these marks; a bpy module has no languages at all."""
-    look_up = SimpleNamespace(pgettext_iface=lambda text: f"<{text}>")
-    monkeypatch.setattr(ext.labels, "bpy", SimpleNamespace(app=SimpleNamespace(translations=look_up)))
+    """A language whose every text is the English one in these marks; a bpy module has no languages at all.
+
+    What was looked up in it.
+    """
+    asked = []
+
+    def look_up(text):
+        asked.append(text)
+        return f"<{text}>"
+
+    translations = SimpleNamespace(pgettext_iface=look_up)
+    monkeypatch.setattr(ext.labels, "bpy", SimpleNamespace(app=SimpleNamespace(translations=translations)))
+    return asked
 
 
 def test_blender_is_asked_for_the_pattern_before_it_is_filled_in(ext):
@@ -83,8 +93,85 @@ def test_what_went_wrong_is_translated_over_all_its_lines(ext, fake, pseudo):
 
 def test_the_engines_state_is_translated(ext, pseudo):
     state = {"device": "cuda:0", "resident": 9e8, "device_memory": 2e9}
-    words = "<Ready <on the graphics card>: <2.0 GB there, 900 MB here>>"
+    words = "<Ready <on the graphics card>: <<2.0 GB> there, <900 MB> here>>"
     assert ext.engine_status.described(state) == words
+
+
+def finished(ext):
+    """Wait for the end of the job."""
+    wait_for(lambda: ext.jobs._tick() is None)
+
+
+def test_an_error_with_a_name_in_it_is_looked_up_without_the_name(ext, pseudo):
+    image = bpy.data.images.new("{pattern}", 2, 2)
+    image.source = 'MOVIE'
+    with pytest.raises(ext.errors.EngineError) as caught:
+        ext.images.encode(image)
+    ext.jobs.set_notice(caught.value)
+    assert "<{pattern} is a movie.>" in drawn(ext.panels._Main())
+    assert "{image} is a movie." in pseudo
+    assert ext.labels.told(caught.value) == "<{pattern} is a movie.> <Choose a still photograph.>"
+
+
+def test_an_error_of_the_engine_is_looked_up_without_the_name(ext, fake, photo, pseudo):
+    choose(photo)
+    fake.mode = "empty"
+    ext.jobs.start("ada", b"a photo", {"resolution": 64}, bpy.context.scene, bpy.context.view_layer)
+    finished(ext)
+    assert "<The picture {ada}.png is empty.>" in drawn(ext.panels._Main())
+    assert "The picture {file} is empty." in pseudo
+
+
+def test_what_the_engine_warns_of_is_shown_and_translated(ext, fake, photo, pseudo):
+    choose(photo)
+    fake.mode = "cut"
+    ext.jobs.start("ada", b"a photo", {"resolution": 64}, bpy.context.scene, bpy.context.view_layer)
+    finished(ext)
+    assert len(bpy.data.objects) == 1
+    shown = "<<The person reaches the border (<<left>, <top>>).> <Be careful.>>"
+    assert shown in drawn(ext.panels._Main())
+    assert {"The person reaches the border ({sides}).", "left", "top"} <= set(pseudo)
+
+
+def test_whose_turn_it_is_is_translated(ext, fake, photo, pseudo):
+    choose(photo)
+    fake.mode = "two"
+    everybody = ext.finish.Finish(people="SEPARATE")
+    scene, layer = bpy.context.scene, bpy.context.view_layer
+    ext.jobs.start("ada", b"a photo", {"resolution": 64}, scene, layer, everybody)
+    job, labels = ext.jobs.current(), set()
+    while ext.jobs._tick() is not None:
+        labels.add(job.label)
+        assert any(text.startswith("<" + ext.labels.words(job.label)) for text in drawn(ext.panels._Main()))
+    second = {label for label in labels if label.startswith("Person 2 of 2: ")}
+    assert second
+    assert "Person {number} of {count}" in pseudo
+    assert {ext.labels.words(label) for label in second} <= {
+        f"<<Person 2 of 2>: <{stage}>>" for stage in ext.job.LABELS.values()
+    }
+
+
+def test_what_the_examination_warns_of_is_translated(ext, pseudo, monkeypatch):
+    free = ext.labels.Sentence("{free} GB are free in {folder}", free=1.5, folder="/mnt")
+    text = ext.labels.Sentence("{here}, and downloading needs {needed} GB.", here=free, needed=2.5)
+    warning = ext.engine_status.Finding("disk", "warning", text, "Free some space.")
+    monkeypatch.setattr(ext.engine_status, "_findings", [warning])
+    texts = []
+    context = SimpleNamespace(
+        region=SimpleNamespace(width=100_000), preferences=SimpleNamespace(system=SimpleNamespace(ui_scale=1))
+    )
+    ext.setup_panel._draw_findings(context, Layout(texts))
+    assert texts[:2] == ["<<1.5 GB are free in /mnt>, and downloading needs 2.5 GB.>", "<Free some space.>"]
+    assert "{here}, and downloading needs {needed} GB." in pseudo
+
+
+def test_why_a_button_is_off_is_translated(ext, pseudo):
+    problem = ext.weights.problem("PIFUHD", "")
+    assert ext.labels.told(problem) == (
+        "<PIFuHD's weights are not downloaded (about <1.5 GB>).> "
+        "<Download them under Engine, or choose the embedded ones.>"
+    )
+    assert "PIFuHD's weights are not downloaded (about {size})." in pseudo
 
 
 def nodes(files):

@@ -140,7 +140,9 @@ def test_minutes_are_shared_by_the_stages_and_more_of_them_go_on(pool: Path, tmp
     first = {stage: state_of(tmp_path, stage)["progress"] for stage in shares}
     for stage, settings in shares.items():
         assert first[stage]["seconds"] >= 2 * settings.share
-    fit(replace(run, plan=replace(plan, minutes=3 / 60)))
+    # a busy machine takes longer than it was given: more than that
+    spent = max(first[stage]["seconds"] / settings.share for stage, settings in shares.items())
+    fit(replace(run, plan=replace(plan, minutes=(spent + 1) / 60)))
     assert state_of(tmp_path, "coarse")["progress"]["step"] > first["coarse"]["step"]
 
 

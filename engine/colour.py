@@ -20,7 +20,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from .space import camera_to_grid, camera_to_image, image_to_texel
@@ -215,8 +215,8 @@ class _Edges:
 
     def graph(self, weight: Floats) -> csr_array:
         """A symmetric (V, V) matrix of the edges' weights (E,)."""
-        places = (np.concatenate([self.start, self.end]), np.concatenate([self.end, self.start]))
-        return coo_array((np.tile(weight, 2), places), shape=(self.vertices, self.vertices)).tocsr()
+        one_way = csr_array((weight, (self.start, self.end)), shape=(self.vertices, self.vertices))
+        return one_way + one_way.T  # half the time of sorting both ways in
 
 
 def _nearest_seen(colours: Floats, known: Flags, edges: _Edges) -> tuple[Floats, Floats]:

@@ -77,7 +77,7 @@ def seen_by(guide: LoadedWeights, photo: Photo, crop: Crop, side: int, device: t
     sight = Sight(photo, guide, device)
     with torch.inference_mode():
         maps = sight.normals(crop)
-        features = sight.features(crop, maps)
+        features = sight.features(crop, maps, sight.coarse_features(crop, maps))
     assert maps is not None  # a guide has a silhouette
     size = (side, side)
     mask = functional.interpolate(maps.mask, size=size, mode="bilinear", align_corners=False) > MASK_THRESHOLD

@@ -32,7 +32,7 @@ from .surface.decimate import decimate, nearest_colours
 from .surface.field import Field
 from .surface.filling import Filling
 from .surface.isosurface import isosurface
-from .surface.localise import first_points, localise
+from .surface.localise import COARSEST, first_points, localise
 from .surface.meshes import Faces, Vertices, vertex_normals
 from .surface.surface_nets import surface_nets
 from .version import VERSION
@@ -44,6 +44,7 @@ UNCOLOURED = 200  # sRGB grey of a mesh without colours
 POINT_BATCH = {"cpu": 16384}  # 15 % faster there than GPU_BATCH, because it stays in the caches
 GPU_BATCH = 65536
 NORM_POINTS = 20000  # how many points a picture's group norms are measured over
+PREVIEW_NODES = 64  # a side; searched from half as many, a quarter of the questions that all of them are
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,9 @@ class Reconstruction:
 
 @dataclass(frozen=True)
 class Preview:
-    """The mesh of the first, coarse grid: vertices (V, 3) float32, faces (F, 3) int32 and colors (V, 4) uint8
-    as in Reconstruction; neither smoothed nor reduced. info: crop, box, people and camera as there."""
+    """The coarse level's mesh on a grid of PREVIEW_NODES: vertices (V, 3) float32, faces (F, 3) int32 and
+    colors (V, 4) uint8 as in Reconstruction; neither smoothed nor reduced. info: crop, box, people and camera
+    as there."""
 
     vertices: NDArray[np.float32]
     faces: NDArray[np.int32]
@@ -103,10 +105,11 @@ def reconstruct(
 
     guide: weights of a preset with a silhouette (Preset.has_mask), which find the person and their scale; may
     be the weights themselves. progress may raise Cancelled, which passes through; it is asked between the
-    layers of a network as well. on_preview: called before the finer grids, if there are any. normals: maps of
-    front and back as in Reconstruction, of the same photo and person, to use for those of the networks; the
-    silhouette stays theirs. The same input
-    gives the same bytes on the same machine. Moves the networks to the settings' device.
+    layers of a network as well. on_preview: called once, before the fine level is encoded, at resolutions
+    from 2 PREVIEW_NODES on, if the coarse level sees a body. normals: maps of front and back as in
+    Reconstruction, of the same photo and person, to use for those of the networks; the silhouette stays
+    theirs. The same input gives the same bytes on the same machine, with a preview and without. Moves the
+    networks to the settings' device.
     Raises EngineError: bad_settings, no_person, broken_field, out_of_memory.
     """
     device = choose_device(settings.device)
@@ -133,10 +136,6 @@ def reconstruct(
         person = _person(sight, found, maps if maps is not None else seen)
         told("normals", 1, 1, "maps")
 
-        told("features", 0, 1, "maps")
-        features = spared(device, preset, lambda _: sight.features(found.crop, maps))
-        told("features", 1, 1, "maps")
-
         estimate = None if seen is None or seen.span is None else float(seen.span[0])
         sides = cut_sides(person, found.crop, photo.pixels)
         whole = not {"top", "bottom"} & set(sides)
@@ -150,18 +149,24 @@ def reconstruct(
                 mesh, sight, found.crop, person, back, scale, resolution, settings.colour, told.again)
             return scale, stand_on_floor(mesh.vertices, scale.metres_per_unit), colors
 
-        def preview(coarse: Field) -> Preview:
-            plain = dataclasses.replace(settings, topology="triangles", smooth=0, faces=0)
-            mesh = _mesh(coarse, person, plain, told.again)
-            _, placement, colors = finished(mesh, coarse.resolution)
-            info = _where(photo, found, placement)
-            return Preview(_in_blender(placement, mesh.vertices), mesh.faces, colors, info)
+        told("features", 0, 1, "maps")
+        coarse = spared(device, preset, lambda _: sight.coarse_features(found.crop, maps))
+        batch = POINT_BATCH.get(device.type, GPU_BATCH)
+        if on_preview is not None and settings.resolution >= 2 * PREVIEW_NODES:
+            first = spared(device, preset, lambda less: _first_look(
+                sight, coarse, person, batch // less, told.again))
+            if first is not None:
+                plain = dataclasses.replace(settings, topology="triangles", smooth=0, faces=0)
+                mesh = _mesh(first, person, plain, told.again)
+                _, placement, colors = finished(mesh, first.resolution)
+                info = _where(photo, found, placement)
+                on_preview(Preview(_in_blender(placement, mesh.vertices), mesh.faces, colors, info))
+        features = spared(device, preset, lambda _: sight.features(found.crop, maps, coarse))
+        told("features", 1, 1, "maps")
 
         told("surface", 0, 100, "%")
-        batch = POINT_BATCH.get(device.type, GPU_BATCH)
-        on_first = None if on_preview is None else lambda coarse: on_preview(preview(coarse))
         field = spared(device, preset, lambda less: _occupancy(
-            sight, features, person, settings.resolution, batch // less, told, on_first))
+            sight, features, person, settings.resolution, batch // less, told))
 
     mesh = _mesh(field, person, settings, told.again)
     told("surface", 100, 100, "%")
@@ -243,13 +248,26 @@ def _person(sight: Sight, found: FoundPerson, maps: NormalMaps | None) -> NDArra
     return person
 
 
+def _first_look(
+    sight: Sight, coarse: Features, person: NDArray[np.bool_], batch: int, ask: Ask
+) -> Field | None:
+    """The preview's field, of the coarse level alone; None where that sees no body or answers nonsense: the
+    search that counts asks the fine level, and has the last word."""
+    try:
+        return _occupancy(sight, coarse, person, PREVIEW_NODES, batch, lambda *_: ask(), PREVIEW_NODES // 2)
+    except EngineError as error:
+        if error.code not in ("no_person", "broken_field"):
+            raise
+        return None
+
+
 def _occupancy(
     sight: Sight, features: Features, person: NDArray[np.bool_], resolution: int, batch: int,
-    progress: ProgressCallback, on_first: Callable[[Field], None] | None,
+    progress: ProgressCallback, coarsest: int = COARSEST,
 ) -> Field:
     """Localise the surface inside the silhouette."""
     columns = _hull_columns(person, resolution)
-    reference = torch.from_numpy(first_points(columns, NORM_POINTS)).to(sight.device)
+    reference = torch.from_numpy(first_points(columns, NORM_POINTS, coarsest)).to(sight.device)
     fixed = sight.network.with_norms(features, reference)
 
     def query(points: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -262,7 +280,7 @@ def _occupancy(
 
     # networks without a silhouette of their own are asked as they were published
     filling = Filling(person) if sight.preset.has_mask else None
-    return localise(query, columns, batch, tick, filling, on_first)
+    return localise(query, columns, batch, tick, filling, coarsest)
 
 
 def _hull_columns(person: NDArray[np.bool_], resolution: int) -> NDArray[np.bool_]:

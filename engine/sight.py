@@ -83,11 +83,17 @@ class Sight:
         maps: NormalMaps | None = self.network.predict_normals(self.tensor(crop, self.preset.coarse_size))
         return maps
 
-    def features(self, crop: Crop, maps: NormalMaps | None) -> Features:
-        """What the crop's points are decided from."""
-        fine = self.tensor(crop, self.preset.fine_size) if self.preset.fine_size else None
-        features: Features = self.network.encode(self.tensor(crop, self.preset.coarse_size), fine, maps)
-        return features
+    def coarse_features(self, crop: Crop, maps: NormalMaps | None) -> Features:
+        """What the coarse level alone decides the crop's points from."""
+        image = self.tensor(crop, self.preset.coarse_size)
+        return Features(self.network.coarse_features(image, maps)[-1], None)
+
+    def features(self, crop: Crop, maps: NormalMaps | None, coarse: Features) -> Features:
+        """What the crop's points are decided from: coarse, and the fine level's where there is one."""
+        if self.preset.fine is None:
+            return coarse
+        image = self.tensor(crop, self.preset.fine_size)
+        return dataclasses.replace(coarse, fine=self.network.fine_features(image, maps)[-1])
 
     def mask(self, crop: Crop, maps: NormalMaps | None, side: int) -> Mask:
         """The silhouette (side, side) float32 in [0, 1]: the maps' where there are some, and 0 outside the

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from ..space import camera_to_image, image_to_texel
-from .meshes import Faces, Vertices, compact, corner_points, edge_graph
+from .meshes import Faces, Vertices, area_vectors, compact, connected_parts, edge_graph
 
 SIGNIFICANT = 0.003  # of the body's area: half a hand, a shoe. Lost hands of the samples had 0.005
 SPECK = 0.0003  # of the body's area: a fingertip; what is smaller is noise wherever it is
@@ -38,11 +37,11 @@ def keep_person(
     in the crop. The body is the part of largest volume. A part belongs to it that lies in the silhouette, is
     no speck, and is of significant size or near what is. Returns the mesh without the rest, order kept.
     """
-    parts, label = connected_components(edge_graph(faces, len(vertices)), directed=False)
+    parts, label = connected_parts(faces, len(vertices))
     part = label[faces[:, 0]]
-    a, b, c, d = corner_points(vertices, faces)
-    across = np.cross(c - a, d - b) / 2.0  # the faces' area vectors
-    volume = np.bincount(part, np.einsum("ij,ij->i", a, across) / 3.0, minlength=parts)
+    across = area_vectors(vertices, faces)
+    lengthwise = np.einsum("ij,ij->i", vertices[faces[:, 0]].astype(np.float64), across)
+    volume = np.bincount(part, lengthwise / 3.0, minlength=parts)
     area = np.bincount(part, np.linalg.norm(across, axis=1), minlength=parts)
     body = int(np.argmax(volume))
 

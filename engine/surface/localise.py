@@ -40,15 +40,15 @@ def localise(
     batch: int = 65536,
     tick: Callable[[float], None] = lambda share: None,
     filling: Filling | None = None,
-    on_first: Callable[[Field], None] | None = None,
+    coarsest: int = COARSEST,
 ) -> Field:
     """Find the occupancy near its 0.5 level.
 
     query: (N, 3) float32 camera points -> (N,) float32 in [0, 1]; called with at most batch points, sorted by
     x, y, z, so that a depth column's follow each other. columns: (r, r) bool, [x, y] grid nodes where there
     may be something; elsewhere occupancy is 0 without asking. tick: called after every batch with the share
-    done, 0..1. filling: learns from the first grid, then completes every answer. on_first: called with the
-    field on the first, coarse grid, unless that is the last one or has no surface.
+    done, 0..1. filling: learns from the first grid, then completes every answer. coarsest: the fewest nodes a
+    side that the first grid may have.
 
     Raises EngineError broken_field when query answers NaN or the same everywhere, which damaged weights do,
     or is above 0.5 everywhere; no_person when it is nowhere above 0.5 or columns is empty.
@@ -56,14 +56,10 @@ def localise(
     resolution = columns.shape[0]
     if not columns.any():
         raise EngineError("no_person", "The silhouette in the picture is empty.", RETRY)
-    stride = first_stride(resolution)
+    stride = first_stride(resolution, coarsest)
     asker = _Asker(query, resolution, batch, tick, filling, levels=stride.bit_length())
     asker.begin_level(stride)
     grid = _first_grid(asker, _pooled(columns, stride))
-    if on_first is not None and stride > 1:
-        cells, corners = grid.crossing_cells()
-        if len(cells):
-            on_first(Field(cells, corners, grid.nodes, asker.asked))
     while stride > 1:
         stride //= 2
         asker.begin_level(stride)
@@ -76,20 +72,20 @@ def localise(
     return Field(cells, corners, resolution, asker.asked)
 
 
-def first_stride(resolution: int) -> int:
+def first_stride(resolution: int, coarsest: int = COARSEST) -> int:
     """How far apart the nodes of the first grid are, in nodes of the last."""
     stride = 1
-    while resolution // (stride * 2) >= COARSEST and resolution % (stride * 2) == 0:
+    while resolution // (stride * 2) >= coarsest and resolution % (stride * 2) == 0:
         stride *= 2
     return stride
 
 
-def first_points(columns: Flags, most: int) -> Values:
+def first_points(columns: Flags, most: int, coarsest: int = COARSEST) -> Values:
     """At most so many of the first grid's points, evenly taken, (N, 3) float32 camera, sorted.
 
     For what has to be measured over a picture as a whole before anything is asked.
     """
-    stride = first_stride(columns.shape[0])
+    stride = first_stride(columns.shape[0], coarsest)
     x, y = np.nonzero(_pooled(columns, stride))
     depth = columns.shape[0] // stride
     step = max(-(-len(x) * depth // most), 1)

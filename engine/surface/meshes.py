@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components
 
 Vertices = NDArray[np.float32]
 Faces = NDArray[np.int32]
@@ -35,12 +36,17 @@ def _fold(a: Points, b: Points, c: Points, d: Points) -> NDArray[np.float64]:
 
 
 def corner_points(vertices: Points, faces: Faces) -> list[NDArray[np.float64]]:
-    """The places of four corners of every face, (F, 3) float64 each; a triangle ends where it began.
+    """The places of four corners of every face, (F, 3) float64 each; a triangle ends where it began."""
+    places = [vertices[corner].astype(np.float64) for corner in faces.T]
+    return places if len(places) == 4 else [*places, places[0]]
 
-    Half the cross product of the diagonals, first to third and second to fourth, is a face's area vector.
-    """
-    corners = faces.shape[1]
-    return [vertices[faces[:, corner % corners]].astype(np.float64) for corner in range(4)]
+
+def area_vectors(vertices: Points, faces: Faces) -> NDArray[np.float64]:
+    """Each face's area along its normal, (F, 3) float64, outward: half the cross product of its diagonals."""
+    a, b, c, d = corner_points(vertices, faces)
+    (x, y, z), (u, v, w) = (c - a).T, (d - b).T
+    # np.cross takes 2.5 times as long
+    return np.stack([y * w - z * v, z * u - x * w, x * v - y * u], axis=1) / 2.0
 
 
 def signed_volume(vertices: Points, faces: Faces) -> float:
@@ -57,8 +63,7 @@ def vertex_normals(vertices: Points, faces: Faces) -> NDArray[np.float64]:
     field's cells are 0.16 off where occupancy takes eleven cells from 0.1 to 0.9 but 0.8 where it takes four,
     and know nothing of smoothing and decimation.
     """
-    a, b, c, d = corner_points(vertices, faces)
-    weighted = np.cross(c - a, d - b)
+    weighted = area_vectors(vertices, faces)
     corners = faces.shape[1]
     total = np.stack([
         np.bincount(faces.ravel(), weights=np.repeat(weighted[:, axis], corners), minlength=len(vertices))
@@ -76,6 +81,15 @@ def edge_graph(faces: Faces, vertices: int) -> csr_array:
     graph = coo_array((ones, both), shape=(vertices, vertices)).tocsr()
     graph.data[:] = 1.0
     return graph
+
+
+def connected_parts(faces: Faces, vertices: int) -> tuple[int, NDArray[np.int32]]:
+    """How many parts a mesh falls into, and which of them each of its vertices belongs to, (V,) int32."""
+    places = (faces.ravel(), np.roll(faces, -1, axis=1).ravel())
+    # each side one way alone: a third of the time that the symmetric edge_graph takes
+    sides = csr_array((np.ones(faces.size, dtype=np.bool_), places), shape=(vertices, vertices))
+    count, label = connected_components(sides, directed=False)
+    return int(count), label
 
 
 def compact(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:

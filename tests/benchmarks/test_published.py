@@ -65,7 +65,8 @@ def test_it_asks_each_point_what_the_network_answers_and_counts_them(tmp_path):
     sight = Sight(photo, subject.weights, subject.device)
     some = torch.randperm(len(points), generator=torch.Generator().manual_seed(1))[:5000].sort().values
     with torch.inference_mode():
-        features = sight.features(subject.crop(photo), None)
+        crop = subject.crop(photo)
+        features = sight.features(crop, None, sight.coarse_features(crop, None))
         expected = subject.weights.network.occupancy(features, points[some])
     torch.testing.assert_close(asked[some], expected, rtol=0, atol=2e-5)
     assert expected.std() > 1e-3

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine import colour
 from engine.colour import colour_vertices, normal_colours
 from engine.space import camera_to_image, image_to_texel, texel_to_image
 from engine.surface.isosurface import isosurface
@@ -263,6 +264,13 @@ def test_a_person_whose_back_is_told_is_closer_to_the_truth(truth):
         for given in (None, back)
     )
     assert told < 0.75 * continued  # measured: 2.7, 4.5: what is left is at the edges of parts
+
+
+def test_colours_are_within_one_of_those_evened_out_to_the_end(truth, monkeypatch):
+    vertices, faces, _, photo, mask = truth
+    colours = colour_vertices(vertices, faces, photo, mask, 192).astype(int)
+    monkeypatch.setattr(colour, "PRECISION", 1e-5)
+    assert np.abs(colour_vertices(vertices, faces, photo, mask, 192) - colours).max() <= 1
 
 
 def test_the_wall_behind_a_person_is_nowhere_on_them(truth):

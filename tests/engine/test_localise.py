@@ -151,17 +151,19 @@ def test_crossing_cells_hold_every_corner_of_the_surface():
     np.testing.assert_array_equal(cells, np.argwhere((count > 0) & (count < 8)) - 1)
 
 
-def test_the_first_points_are_those_asked_first():
+@pytest.mark.parametrize("coarsest", [32, COARSEST])
+def test_the_first_points_are_those_asked_first(coarsest):
     columns, asked = disc_columns(256), []
 
     def query(points):
         asked.append(points)
         return ball(points)
 
-    localise(query, columns)
-    points = first_points(columns, most=10**6)
+    localise(query, columns, coarsest=coarsest)
+    points = first_points(columns, 10**6, coarsest)
+    assert len(np.unique(points[:, 2])) == coarsest
     np.testing.assert_array_equal(points, asked[0])
-    few = first_points(columns, most=1000)
+    few = first_points(columns, 1000, coarsest)
     assert 900 < len(few) <= 1000
     np.testing.assert_allclose(few.mean(axis=0), points.mean(axis=0), atol=0.05)
 

@@ -48,9 +48,13 @@ class Cutter(torch.nn.Module):
         colour = torch.tensor(self.back, dtype=torch.float32).reshape(1, 3, 1, 1) / 255
         return NormalMaps(front, -front, mask, span, colour.expand_as(image))
 
-    def encode(self, image, image_fine, maps):
-        self.calls.append((tuple(image.shape), tuple(image_fine.shape)))
-        return self.seen(image_fine)
+    def coarse_features(self, image, maps):
+        self.calls.append(("coarse", tuple(image.shape)))
+        return [self.seen(image)]
+
+    def fine_features(self, image_fine, maps):
+        self.calls.append(("fine", tuple(image_fine.shape)))
+        return [self.seen(image_fine)]
 
     def with_norms(self, features, points):
         assert points.shape[1] == 3
@@ -60,7 +64,8 @@ class Cutter(torch.nn.Module):
         if self.value is not None:
             return torch.full((len(points),), self.value)
         place = (points[:, :2] * torch.tensor([1.0, -1.0])).reshape(1, 1, -1, 2)
-        inside = functional.grid_sample(features, place, align_corners=False)[0, 0, 0]
+        seen = features.coarse if features.fine is None else features.fine
+        inside = functional.grid_sample(seen, place, align_corners=False)[0, 0, 0]
         return inside * torch.sigmoid((0.2 - points[:, 2].abs()) / 0.02)
 
 
@@ -115,7 +120,8 @@ def test_a_person_stands_on_the_floor_in_its_colours():
 def test_the_networks_see_the_sizes_of_their_preset_and_the_result_tells_its_story():
     weights = stand_in()
     result = run(person(), weights, SMALL)
-    assert weights.network.calls == [(1, 3, 64, 64)] * 3 + [((1, 3, 64, 64), (1, 3, 128, 128))]
+    assert weights.network.calls == [
+        *[(1, 3, 64, 64)] * 3, ("coarse", (1, 3, 64, 64)), ("fine", (1, 3, 128, 128))]
     info = json.loads(json.dumps(result.info))
     assert info["crop"]["side"] == pytest.approx(200 / 0.86, abs=12)
     assert info["preset"] == "tiny"
@@ -139,33 +145,6 @@ def test_stages_come_in_order_and_never_go_back():
         shares = [done / total for name, done, total, _ in calls if name == stage]
         assert shares == sorted(shares)
         assert (shares[0], shares[-1]) == (0, 1)
-
-
-def test_a_preview_stands_where_the_mesh_will_before_the_finer_grids_are_asked():
-    told, previews = [], []
-
-    def show(preview):
-        previews.append(preview)
-        assert max(done for stage, done, *_ in told if stage == "surface") < 50
-
-    settings = dataclasses.replace(SMALL, resolution=128, topology="quads")
-    weights = stand_in()
-    result = reconstruct(
-        from_pixels(person()), weights, weights, settings, lambda *call: told.append(call), show
-    )
-    (preview,) = previews
-    assert preview.faces.shape[1] == 3
-    assert preview.faces.max() < len(preview.vertices) == len(preview.colors) < len(result.vertices) / 2
-    np.testing.assert_allclose(preview.vertices.min(axis=0), result.vertices.min(axis=0), atol=0.05)
-    np.testing.assert_allclose(preview.vertices.max(axis=0), result.vertices.max(axis=0), atol=0.05)
-    assert np.ptp(preview.vertices[:, 2]) == pytest.approx(2.0, abs=1e-4)
-    upper = preview.colors[preview.vertices[:, 2] > 1.2]
-    np.testing.assert_allclose(np.median(upper, axis=0), (*SHIRT, 255), atol=8)
-
-
-def test_there_is_no_preview_where_the_first_grid_is_the_last():
-    weights = stand_in()
-    reconstruct(from_pixels(person()), weights, weights, SMALL, lambda *_: None, pytest.fail)
 
 
 @pytest.mark.parametrize("stage", STAGES[1:-1])
@@ -264,7 +243,7 @@ def test_another_files_networks_can_find_the_person_and_the_scale():
     assert result.info["crop"]["side"] == pytest.approx(200 / 0.86, abs=12)
     assert result.info["scale"]["source"] == "estimate"
     assert len(guide.network.calls) == 3  # the whole picture, the person, and their crop
-    assert [len(call) for call in weights.network.calls] == [4, 2]
+    assert [len(call) for call in weights.network.calls] == [4, 2, 2]
 
 
 def test_a_person_cut_at_the_border_is_warned_about():
@@ -333,7 +312,7 @@ SHORTAGES = [
 
 
 @pytest.mark.parametrize("error", SHORTAGES)
-@pytest.mark.parametrize("part", ["predict_normals", "encode", "occupancy"])
+@pytest.mark.parametrize("part", ["predict_normals", "coarse_features", "fine_features", "occupancy"])
 def test_running_out_of_memory_is_tried_once_more_and_then_named(part, error, monkeypatch):
     weights = stand_in()
     usual, calls = getattr(weights.network, part), []
@@ -366,7 +345,7 @@ def test_other_defects_are_not_taken_for_lack_of_memory(monkeypatch):
     def fail(*_):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    monkeypatch.setattr(weights.network, "encode", fail)
+    monkeypatch.setattr(weights.network, "fine_features", fail)
     with pytest.raises(RuntimeError, match="mat1"):
         run(person(), weights, SMALL)
 

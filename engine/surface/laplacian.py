@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values on a mesh's graph of which each is the weighted mean of those around it: a graph Laplacian's system.
+
+Conjugate gradients with a preconditioner of two levels: vertices that hold on to each other strongly move as
+one, which a sparse factorisation of their sums settles at once; what is left within such a group is
+local, and scaling by the diagonal does for it. The weights are far from even, a hundred times stronger along
+a level than up, so groups follow the weights and not the places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array, diags_array
+from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import splu
+
+Floats = NDArray[np.float64]
+
+STRONG = 0.02  # of a vertex' weights in all, from which it may follow its strongest neighbour
+MOST_STEPS = 300  # to 0.05 of 255 a body of 474,000 unknown vertices takes 27, one of 29,000 20
+SMALLEST = 1e-6  # what ties a group to nothing, relative: parts without any known vertex would be singular
+
+
+def solve_laplacian(
+    inner: csr_array, total: Floats, outside: Floats, start: Floats, precision: float,
+    ask: Callable[[], None] = lambda: None,
+) -> Floats:
+    """Solve (diag(total) - inner) x = outside for x (N, K).
+
+    inner: symmetric (N, N), weights > 0 between unknown vertices, none on the diagonal; total (N,): each
+    vertex' weights in all, those to known vertices included; outside (N, K): the weighted sum of what is
+    known around each; start (N, K): a guess, which parts without known vertices keep if it is one value.
+    precision: how far the next step would move a vertex at most; x is then within 14 times that of the
+    solution (measured on three bodies, 29,000 to 474,000 vertices). ask: called between steps; what it
+    raises passes through.
+    """
+    matrix = (diags_array(total) - inner).tocsr()
+    precondition = _two_levels(matrix, inner, total)
+    x = start.astype(np.float64)
+    residual = outside - matrix @ x
+    direction = np.zeros_like(x)
+    power = 1.0
+    for _ in range(MOST_STEPS):
+        ask()
+        change = precondition(residual)
+        if np.abs(change).max(initial=0.0) <= precision:
+            break
+        before, power = power, float(np.vdot(residual, change))
+        direction *= power / before
+        direction += change
+        turned = matrix @ direction
+        step = power / float(np.vdot(direction, turned))
+        x += step * direction
+        residual -= step * turned
+    return x
+
+
+def _two_levels(matrix: csr_array, inner: csr_array, total: Floats) -> Callable[[Floats], Floats]:
+    """About the inverse of matrix, as what maps (N, K) to (N, K), C-contiguous."""
+    count, group = _groups(inner, total)
+    entries = matrix.tocoo()
+    row, column = (group[index] for index in entries.coords)
+    summed = coo_array((entries.data, (row, column)), shape=(count, count)).tocsc()
+    summed.setdiag(summed.diagonal() * (1.0 + SMALLEST))
+    # for symmetric positive definite matrices: the order for least fill-in, and no search for pivots
+    factors = splu(summed, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    members = csr_array((np.ones(group.size), (group, np.arange(group.size))), shape=(count, group.size))
+    share = 1.0 / total[:, None]
+
+    def precondition(residual: Floats) -> Floats:
+        together: Floats = np.ascontiguousarray(factors.solve(members @ residual))
+        change: Floats = together[group]
+        change += share * residual
+        return change
+
+    return precondition
+
+
+def _groups(inner: csr_array, total: Floats) -> tuple[int, NDArray[Any]]:
+    """How many groups there are, and that of each vertex (N,): it goes with its strongest neighbour."""
+    row = np.repeat(np.arange(total.size), np.diff(inner.indptr))
+    # Weights along a row of vertices often grow steadily, and so would groups; by lot they have 4.5 vertices.
+    weight = inner.data * np.random.default_rng(0).uniform(0.5, 1.0, inner.nnz)
+    strongest = STRONG * total
+    np.maximum.at(strongest, row, weight)
+    chosen = weight >= strongest[row]
+    pointers = (np.ones(int(chosen.sum())), (row[chosen], inner.indices[chosen]))
+    count, group = connected_components(csr_array(pointers, shape=inner.shape), directed=False)
+    return int(count), group

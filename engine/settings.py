@@ -11,6 +11,7 @@ from typing import Any, Self
 from .errors import EngineError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16")
 TOPOLOGIES = ("triangles", "quads")
 COLOURS = ("photograph", "normals", "none")
 LARGEST = sys.float_info.max  # whole numbers of JSON may be larger, and no float then
@@ -33,6 +34,7 @@ class Settings:
     colour: str = "photograph"  # one of COLOURS
     weights: str | None = None  # a file of this machine, or a name of the registry; None: the embedded one
     device: str = "auto"  # one of DEVICES
+    precision: str = "auto"  # one of PRECISIONS: of the networks' layers; auto: what is fastest on the device
 
     def __post_init__(self) -> None:
         check(_is_int(self.resolution) and 64 <= self.resolution <= 1024 and self.resolution % 32 == 0,
@@ -63,6 +65,8 @@ class Settings:
               "Give the path of a weights file.")
         check(self.device in DEVICES, f"The device {self.device!r} is unknown.",
               f"Choose one of {', '.join(DEVICES)}.")
+        check(self.precision in PRECISIONS, f"The precision {self.precision!r} is unknown.",
+              f"Choose one of {', '.join(PRECISIONS)}.")
         if self.box is not None:
             whole = isinstance(self.box, tuple) and len(self.box) == 4 and all(map(_is_number, self.box))
             check(whole and self.box[0] < self.box[2] and self.box[1] < self.box[3],

@@ -84,7 +84,8 @@ def people(
 ) -> list[FoundPerson]:
     """The people in a photo, the largest first; settings.person counts them from 1.
 
-    guide: weights with a silhouette, see reconstruct. device, precision: as in Settings. Raises EngineError bad_settings, out_of_memory.
+    guide: weights with a silhouette, see reconstruct. device, precision: as in Settings. Raises EngineError
+    bad_settings, out_of_memory.
     """
     chosen = choose_device(device)
     with torch.inference_mode(), _exact_arithmetic():

@@ -74,7 +74,8 @@ class GlobalGenerator(nn.Module):
 
 def _instance_norm(channels: int) -> nn.Module:
     """As a group norm with a channel a group: it keeps channels_last, where `nn.InstanceNorm2d` takes five to
-    fifteen times as long on a CPU and hands the next layer the other layout."""
+    fifteen times as long on a CPU and hands the next layer the other layout. Its sums are less exact: values
+    of a map of 64 x 512 x 512 were off by 0.0006 at most."""
     return nn.GroupNorm(channels, channels, affine=False)
 
 

@@ -47,8 +47,9 @@ def main(preset="pifuhd", resolution=512, precision="auto"):
     photo = load_photo(SAMPLES / "person_1.jpg")
     settings = Settings(resolution=int(resolution), device="cpu", precision=precision)
     result = reconstruct(photo, weights, load_weights(DEFAULT_WEIGHTS), settings, progress)
-    print(f"{preset} at {resolution} in {result.info['precision']}: {peak():.2f} GiB, {time.monotonic() - started:.0f} s,"
-          f" {len(result.vertices)} vertices, {result.info['asked']} nodes asked")
+    print(f"{preset} at {resolution} in {result.info['precision']}: {peak():.2f} GiB,"
+          f" {time.monotonic() - started:.0f} s, {len(result.vertices)} vertices,"
+          f" {result.info['asked']} nodes asked")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def along_columns(
     kind = _autocast_type(shared)
     width, parts = own.shape[1], 1
     if own.dtype != kind:
-        # A depth of `pifuhd` rounded to bfloat16 is up to a fifth of a voxel off at 512.
+        # Rounded once, depths of `pifuhd` up to 0.78 from the middle are as much as 0.39 voxels off at 512.
         rounded = own.to(kind)
         own, parts = torch.cat([rounded, (own - rounded).to(kind)], 1), 2
     shared = shared.to(kind)

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from engine.networks import PIFuHD
 from engine.networks.columns import along_columns
+from engine.networks.hourglass import doubled
 from engine.networks.mlp import MLP
 from engine.networks.normal import GlobalGenerator
 from engine.weights import random_weights
@@ -95,3 +96,14 @@ def test_the_generators_norm_is_an_instance_norm() -> None:
     values = torch.randn(2, 8, 64, 48, generator=torch.Generator().manual_seed(2)) * 2 + 3
     values = values.contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(norms[0](values), functional.instance_norm(values), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("dtype, bound", [(torch.float32, 1e-6), (torch.bfloat16, 0.005)])
+def test_a_map_isdoubled_by_products_as_by_interpolation(dtype: torch.dtype, bound: float) -> None:
+    values = torch.randn(2, 8, 16, 6, generator=torch.Generator().manual_seed(2)).to(dtype)
+    expected = functional.interpolate(values.float(), scale_factor=2, mode="bicubic", align_corners=True)
+    doubled = doubled(values.contiguous(memory_format=torch.channels_last))
+    assert doubled.dtype == dtype
+    assert doubled.is_contiguous(memory_format=torch.channels_last)
+    assert 0 < off(doubled.float(), expected) < bound
+    torch.testing.assert_close(doubled(values).float(), expected, atol=0.03 if bound > 1e-3 else 0, rtol=0)

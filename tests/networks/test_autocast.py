@@ -99,11 +99,11 @@ def test_the_generators_norm_is_an_instance_norm() -> None:
 
 
 @pytest.mark.parametrize("dtype, bound", [(torch.float32, 1e-6), (torch.bfloat16, 0.005)])
-def test_a_map_isdoubled_by_products_as_by_interpolation(dtype: torch.dtype, bound: float) -> None:
+def test_a_map_is_doubled_by_products_as_by_interpolation(dtype: torch.dtype, bound: float) -> None:
     values = torch.randn(2, 8, 16, 6, generator=torch.Generator().manual_seed(2)).to(dtype)
     expected = functional.interpolate(values.float(), scale_factor=2, mode="bicubic", align_corners=True)
-    doubled = doubled(values.contiguous(memory_format=torch.channels_last))
-    assert doubled.dtype == dtype
-    assert doubled.is_contiguous(memory_format=torch.channels_last)
-    assert 0 < off(doubled.float(), expected) < bound
+    by_products = doubled(values.contiguous(memory_format=torch.channels_last))
+    assert by_products.dtype == dtype
+    assert by_products.is_contiguous(memory_format=torch.channels_last)
+    assert 0 < off(by_products.float(), expected) < bound
     torch.testing.assert_close(doubled(values).float(), expected, atol=0.03 if bound > 1e-3 else 0, rtol=0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A process that runs one of the two procedures whenever it is told to, so that its memory is its own.
+"""A process that runs one of the procedures whenever it is told to, so that its memory is its own.
 
     python -m benchmarks.child '{"procedure": "ours", "preset": "compact", ...}'
 
@@ -15,9 +15,12 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 ROOT = Path(__file__).resolve().parents[1]
+ROUNDED: Final = "ours in bfloat16"
+PROCEDURES: Final = ("ours", ROUNDED, "published")
+"""The first and the last in float32."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class ChildEnded(Exception):
 
 
 class Child:
-    """The parent's end. procedure: ours or published. ready: seconds of imports and of loading `weights`."""
+    """The parent's end. procedure: one of PROCEDURES. ready: seconds of imports and of loading `weights`."""
 
     def __init__(self, procedure: str, case: Case) -> None:
         spec = json.dumps({"procedure": procedure, **asdict(case)})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One of the two procedures on one subject, as a record of numbers."""
+"""One of the procedures on one subject, as a record of numbers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
+from .child import ROUNDED
 from .ours import reconstruct_watched
 from .published import reconstruct
 from .stopwatch import Resident, Stopwatch, Traced
@@ -20,7 +21,7 @@ WARMING: Final = 64
 
 
 class Measured:
-    """procedure: ours or published; the rest as in `subjects.subject`."""
+    """procedure: one of `child.PROCEDURES`; the rest as in `subjects.subject`."""
 
     def __init__(self, procedure: str, preset: str, photo: Path, device: str) -> None:
         self.procedure = procedure
@@ -62,5 +63,6 @@ class Measured:
         if self.procedure == "published":
             outcome = reconstruct(self.subject, resolution, watch, target)
             return outcome.vertices, outcome.asked
-        result = reconstruct_watched(self.subject, resolution, watch, target)
+        precision = "bfloat16" if self.procedure == ROUNDED else "float32"
+        result = reconstruct_watched(self.subject, resolution, watch, target, precision)
         return result.vertices, result.info["asked"]

@@ -20,10 +20,14 @@ from .stopwatch import Stopwatch
 from .subjects import Subject
 
 
-def reconstruct_watched(subject: Subject, resolution: int, watch: Stopwatch, target: Path) -> Reconstruction:
+def reconstruct_watched(
+    subject: Subject, resolution: int, watch: Stopwatch, target: Path, precision: str = "float32"
+) -> Reconstruction:
     """From the photograph to an OBJ in camera space; the result is in camera space too. watch is given the
     stages photo, normals, features, surface, the points asked within it, colour and file."""
-    settings = Settings(resolution=resolution, box=subject.box, device=subject.device.type)
+    settings = Settings(
+        resolution=resolution, box=subject.box, device=subject.device.type, precision=precision
+    )
     last = "photo"
 
     def progress(stage: str, done: int, total: int, unit: str) -> None:

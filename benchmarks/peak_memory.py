@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Peak resident memory of a whole reconstruction on the processor.
 
-    python -m benchmarks.peak_memory [PRESET] [RESOLUTION]
+    python -m benchmarks.peak_memory [PRESET] [RESOLUTION] [PRECISION]
 
 Random networks of the preset are run in full; only their last word, the occupancy, is replaced by that of a
 body with arms and legs, for what random networks see has no surface to speak of.
@@ -28,7 +28,7 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def main(preset, resolution):
+def main(preset="pifuhd", resolution=512, precision="auto"):
     weights = random_weights(preset, 1)
     asked = weights.network.occupancy
 
@@ -45,11 +45,12 @@ def main(preset, resolution):
 
     started = time.monotonic()
     photo = load_photo(SAMPLES / "person_1.jpg")
-    settings = Settings(resolution=resolution, device="cpu")
+    settings = Settings(resolution=int(resolution), device="cpu", precision=precision)
     result = reconstruct(photo, weights, load_weights(DEFAULT_WEIGHTS), settings, progress)
-    print(f"{preset} at {resolution}: {peak():.2f} GiB, {time.monotonic() - started:.0f} s,"
-          f" {len(result.vertices)} vertices, {result.info['asked']} nodes asked")
+    print(f"{preset} at {resolution} in {result.info['precision']}: {peak():.2f} GiB,"
+          f" {time.monotonic() - started:.0f} s, {len(result.vertices)} vertices,"
+          f" {result.info['asked']} nodes asked")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "pifuhd", int(sys.argv[2]) if len(sys.argv) > 2 else 512)
+    main(*sys.argv[1:])

@@ -35,6 +35,17 @@ def tables(results: dict[str, Any]) -> str:
         _table(f"{CASE} | {' | '.join(OURS)} | points asked | vertices",
                (_stages(case, "ours", OURS) for case in cases)),
     ]  # fmt: skip
+    # a GPU's have none, nor have results from before there was bfloat16
+    rounded = [case for case in cases if case.get("bfloat16")]
+    if rounded:
+        parts += [
+            "The engine in bfloat16 beside itself in float32, whose rows are those above:",
+            _table(f"{CASE} | s | in float32 s | ratio to float32 | ratio to published | peak GiB | "
+                   "apart in voxels: mean, 99 %", map(_rounded, rounded)),
+            "Its stages in bfloat16, seconds:",
+            _table(f"{CASE} | {' | '.join(OURS)} | points asked | vertices",
+                   (_stages(case, "bfloat16", OURS) for case in rounded)),
+        ]  # fmt: skip
     compared = [case for case in cases if case["published"]]
     if compared:
         parts += [
@@ -76,6 +87,14 @@ def _overview(case: dict[str, Any]) -> list[str]:
     times = map(_number, (ours["total"], theirs.get("total"), case["ratio_to_published"]))
     memory = map(_gib, (ours["peak_bytes"], theirs.get("peak_bytes"), ours["gpu_bytes"]))
     return [*_case(case), *times, *memory, far]
+
+
+def _rounded(case: dict[str, Any]) -> list[str]:
+    one = case["bfloat16"]
+    ratios = one["ratio_to_float32"], one["ratio_to_published"]
+    times = map(_number, (one["total"], case["ours"]["total"], *ratios))
+    far = f"{one['apart']['mean']:.3f}, {one['apart']['p99']:.3f}"
+    return [*_case(case), *times, _gib(one["peak_bytes"]), far]
 
 
 def _stages(case: dict[str, Any], procedure: str, stages: Sequence[str]) -> list[str]:

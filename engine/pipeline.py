@@ -22,6 +22,7 @@ from .memory import spared
 from .networks import Features, NormalMaps
 from .payload import NormalMaps as GivenNormals
 from .photo import FoundPerson, Mask, Photo, choose_person, cut, cut_sides, find_people, person_part, resize
+from .precision import choose_precision
 from .scale import Scale, find_scale
 from .sentences import Sentence, listed
 from .settings import DEVICES, Settings, check
@@ -58,7 +59,7 @@ class Reconstruction:
     boxes of all who were found, the largest first, [] where the box was the user's; camera
     {metres_per_unit, offset}, a space.Placement; scale {source, statures}; back_inferred, whether networks
     told the colours that the photo does not show; normals_given; preset, weights, guide, device,
-    versions, settings; mesh, what its steps did; asked, how many points; warnings, sentences.
+    precision, versions, settings; mesh, what its steps did; asked, how many points; warnings, sentences.
     """
 
     vertices: NDArray[np.float32]
@@ -81,14 +82,17 @@ class Preview:
     info: dict[str, Any]
 
 
-def people(photo: Photo, guide: LoadedWeights, device: str = "auto") -> list[FoundPerson]:
+def people(
+    photo: Photo, guide: LoadedWeights, device: str = "auto", precision: str = "auto"
+) -> list[FoundPerson]:
     """The people in a photo, the largest first; settings.person counts them from 1.
 
-    guide: weights with a silhouette, see reconstruct. Raises EngineError bad_settings, out_of_memory.
+    guide: weights with a silhouette, see reconstruct. device, precision: as in Settings. Raises EngineError
+    bad_settings, out_of_memory.
     """
     chosen = choose_device(device)
     with torch.inference_mode(), _exact_arithmetic():
-        sight = Sight(photo, guide, chosen)
+        sight = Sight(photo, guide, chosen, choose_precision(precision, chosen))
         return spared(chosen, guide.preset, lambda _: find_people(photo, _silhouette(sight)))
 
 
@@ -113,12 +117,13 @@ def reconstruct(
     Raises EngineError: bad_settings, no_person, broken_field, out_of_memory.
     """
     device = choose_device(settings.device)
+    precision = choose_precision(settings.precision, device)
     preset = weights.preset
     told = Told(progress)
     networks = [weights.network] if guide is weights else [weights.network, guide.network]
     with torch.inference_mode(), _exact_arithmetic(), asking_between_layers(networks, told.again):
-        sight = Sight(photo, weights, device)
-        finder = sight if guide is weights else Sight(photo, guide, device)
+        sight = Sight(photo, weights, device, precision)
+        finder = sight if guide is weights else Sight(photo, guide, device, precision)
 
         told("photo", 0, 1, "pictures")
         found = spared(device, preset, lambda _: choose_person(
@@ -189,6 +194,7 @@ def reconstruct(
             "weights": weights.sha256,
             "guide": guide.sha256,
             "device": device.type,
+            "precision": str(precision).removeprefix("torch."),
             "versions": {"engine": VERSION, "torch": str(torch.__version__), "numpy": np.__version__},
             "settings": dataclasses.asdict(settings),
             "normals_given": normals is not None,
@@ -271,9 +277,7 @@ def _occupancy(
     fixed = sight.network.with_norms(features, reference)
 
     def query(points: NDArray[np.float32]) -> NDArray[np.float32]:
-        answer = sight.network.occupancy(fixed, torch.from_numpy(points).to(sight.device))
-        values: NDArray[np.float32] = answer.float().cpu().numpy()
-        return values
+        return sight.occupancy(fixed, points)
 
     def tick(share: float) -> None:
         progress("surface", math.floor(99 * share), 100, "%")

@@ -12,6 +12,7 @@ from .errors import EngineError
 from .sentences import Sentence
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16")
 TOPOLOGIES = ("triangles", "quads")
 COLOURS = ("photograph", "normals", "none")
 LARGEST = sys.float_info.max  # whole numbers of JSON may be larger, and no float then
@@ -34,6 +35,7 @@ class Settings:
     colour: str = "photograph"  # one of COLOURS
     weights: str | None = None  # a file of this machine, or a name of the registry; None: the embedded one
     device: str = "auto"  # one of DEVICES
+    precision: str = "auto"  # one of PRECISIONS: of the networks' layers; auto: what is fastest on the device
 
     def __post_init__(self) -> None:
         check(
@@ -103,6 +105,11 @@ class Settings:
             self.device in DEVICES,
             Sentence("The device {device} is unknown.", device=repr(self.device)),
             Sentence("Choose one of {devices}.", devices=", ".join(DEVICES)),
+        )
+        check(
+            self.precision in PRECISIONS,
+            Sentence("The precision {precision} is unknown.", precision=repr(self.precision)),
+            Sentence("Choose one of {precisions}.", precisions=", ".join(PRECISIONS)),
         )
         if self.box is not None:
             whole = isinstance(self.box, tuple) and len(self.box) == 4 and all(map(_is_number, self.box))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import AbstractContextManager, nullcontext
 
 import cv2
 import numpy as np
@@ -63,10 +64,17 @@ def with_normals(maps: NormalMaps | None, given: tuple[NDArray[np.uint8], NDArra
 
 
 class Sight:
-    """Crops of one photo through one file's networks, which it moves to the device."""
+    """Crops of one photo through one file's networks, which it moves to the device.
 
-    def __init__(self, photo: Photo, weights: LoadedWeights, device: torch.device) -> None:
+    precision: that of the networks' layers, float32 or bfloat16; what they take and give is float32.
+    """
+
+    def __init__(
+        self, photo: Photo, weights: LoadedWeights, device: torch.device,
+        precision: torch.dtype = torch.float32,
+    ) -> None:
         self.photo, self.device, self.preset = photo, device, weights.preset
+        self.precision = precision
         # float32 convolutions of few channels run up to five times slower on a CPU in the default layout.
         self.layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format
         self.network = weights.network.to(device)
@@ -80,20 +88,38 @@ class Sight:
 
     def normals(self, crop: Crop) -> NormalMaps | None:
         """The maps of a crop; None for presets without normal networks."""
-        maps: NormalMaps | None = self.network.predict_normals(self.tensor(crop, self.preset.coarse_size))
+        picture = self.tensor(crop, self.preset.coarse_size)
+        with self._layers():
+            maps: NormalMaps | None = self.network.predict_normals(picture)
         return maps
 
     def coarse_features(self, crop: Crop, maps: NormalMaps | None) -> Features:
         """What the coarse level alone decides the crop's points from."""
         image = self.tensor(crop, self.preset.coarse_size)
-        return Features(self.network.coarse_features(image, maps)[-1], None)
+        with self._layers():
+            return Features(self.network.coarse_features(image, maps)[-1].float(), None)
 
     def features(self, crop: Crop, maps: NormalMaps | None, coarse: Features) -> Features:
         """What the crop's points are decided from: coarse, and the fine level's where there is one."""
         if self.preset.fine is None:
             return coarse
         image = self.tensor(crop, self.preset.fine_size)
-        return dataclasses.replace(coarse, fine=self.network.fine_features(image, maps)[-1])
+        with self._layers():
+            fine = self.network.fine_features(image, maps)[-1].float()
+        return dataclasses.replace(coarse, fine=fine)
+
+    def occupancy(self, features: Features, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Occupancy (N,) in [0, 1] of camera-space points (N, 3)."""
+        with self._layers():
+            answer = self.network.occupancy(features, torch.from_numpy(points).to(self.device))
+        values: NDArray[np.float32] = answer.float().cpu().numpy()
+        return values
+
+    def _layers(self) -> AbstractContextManager[object]:
+        if self.precision == torch.float32:
+            return nullcontext()
+        # Each weight is used once a pass: kept, the rounded ones would take 774 MB of `pifuhd`'s networks.
+        return torch.autocast(self.device.type, self.precision, cache_enabled=False)
 
     def mask(self, crop: Crop, maps: NormalMaps | None, side: int) -> Mask:
         """The silhouette (side, side) float32 in [0, 1]: the maps' where there are some, and 0 outside the

@@ -103,7 +103,8 @@ class Worker:
         """The people in a picture, the largest first: settings' person counts them. See pipeline.people."""
         checked = Settings.from_dict(settings)
         _, guide = self._weights(checked)
-        found: list[FoundPerson] = load_part(".pipeline").people(_photo(image), guide, checked.device)
+        people = load_part(".pipeline").people
+        found: list[FoundPerson] = people(_photo(image), guide, checked.device, checked.precision)
         return found
 
     def _weights(self, settings: Settings) -> tuple[LoadedWeights, LoadedWeights]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SUFFIXES: Final = (".obj", ".ply", ".glb", ".stl")
 PASSED_ON: Final = (
     "resolution", "height", "span", "box", "person", "topology", "faces", "clean", "smooth", "colour",
-    "weights", "device",
+    "weights", "device", "precision",
 )  # fmt: skip
 """Options that are settings of the same name; those that were not given keep the engine's own values."""
 
@@ -54,6 +54,8 @@ def add_command(commands: Commands) -> None:
     one.add_argument("--weights", metavar="W",
                      help="a file, or a name of `weights list`, instead of those that come along")
     one.add_argument("--device", metavar="D", help="auto (default), cpu, cuda or mps")
+    one.add_argument("--precision", metavar="P",
+                     help="of the networks: auto (default: what is fastest), float32 or bfloat16")
     one.add_argument("--space", choices=("metres", "camera"), default="metres",
                      help="metres (default: upright, on the floor), or camera: the cube [-1, 1] of the crop")
     one.add_argument("--json", action="store_true", help="write crop, camera and so on to OUT.json")

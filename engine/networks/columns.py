@@ -35,21 +35,35 @@ def along_columns(
     """Layers 0..last of mlp for the input [shared[column], own]: (N, width) activations, logits of the last.
 
     shared (C, S): the columns' part of the input; column (N,) int64; own (N, P): the points' part;
-    affines: of `MLP.affines`, in place of its norms.
+    affines: of `MLP.affines`, in place of its norms. Under autocast the layers and their activations are of
+    its type, which shared is rounded to; own keeps twice its digits.
     """
+    kind = _autocast_type(shared)
+    width, parts = own.shape[1], 1
+    if own.dtype != kind:
+        # Rounded once, depths of `pifuhd` up to 0.78 from the middle are as much as 0.39 voxels off at 512.
+        rounded = own.to(kind)
+        own, parts = torch.cat([rounded, (own - rounded).to(kind)], 1), 2
+    shared = shared.to(kind)
     y: Tensor | None = None
     for i in range(last + 1):
-        weight, bias = _folded(mlp, i, affines[i])
+        weight, bias = (part.to(kind) for part in _folded(mlp, i, affines[i]))
         if y is None or i in mlp.residual:
-            above, pixel = -own.shape[1] - shared.shape[1], -own.shape[1]
+            above, pixel = -width - shared.shape[1], -width
             z = functional.linear(shared, weight[:, above:pixel], bias).index_select(0, column)
-            z.addmm_(own, weight[:, pixel:].T)
+            z.addmm_(own, weight[:, pixel:].repeat(1, parts).T)
             y = z if y is None else z.addmm_(y, weight[:, :above].T)
         else:
             y = functional.linear(y, weight, bias)
         if i < len(mlp.filters) - 1:
             y = functional.leaky_relu_(y, SLOPE)
     return cast(Tensor, y)
+
+
+def _autocast_type(values: Tensor) -> torch.dtype:
+    """That of values where there is no autocast on their device."""
+    device = values.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else values.dtype
 
 
 def _folded(mlp: MLP, i: int, affine: Affine | None) -> tuple[Tensor, Tensor]:

@@ -43,7 +43,7 @@ class ResidualBlock(nn.Module):
             *_normed(channels),
             nn.ReflectionPad2d(1),
             nn.Conv2d(channels, channels, 3),
-            nn.InstanceNorm2d(channels),
+            _instance_norm(channels),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -72,8 +72,15 @@ class GlobalGenerator(nn.Module):
         return cast(Tensor, self.model(image))
 
 
+def _instance_norm(channels: int) -> nn.Module:
+    """As a group norm with a channel a group: it keeps channels_last, where `nn.InstanceNorm2d` takes five to
+    fifteen times as long on a CPU and hands the next layer the other layout. Its sums are less exact: values
+    of a map of 64 x 512 x 512 were off by 0.0006 at most."""
+    return nn.GroupNorm(channels, channels, affine=False)
+
+
 def _normed(channels: int) -> list[nn.Module]:
-    return [nn.InstanceNorm2d(channels), nn.ReLU(True)]
+    return [_instance_norm(channels), nn.ReLU(True)]
 
 
 class _Conv(nn.Sequential):
@@ -156,7 +163,9 @@ class SharedNormalNet(nn.Module):
 
 
 def maps_of_shared(raw: Tensor, span: Tensor | None) -> NormalMaps:
-    """Turn the outputs of `SharedNormalNet` into unit normals times the silhouette, span and colours."""
+    """Turn the outputs of `SharedNormalNet` into unit normals times the silhouette, span and colours; in
+    float32, also under autocast."""
+    raw = raw.float()
     mask = torch.sigmoid(raw[:, 6:7])
     size = None if span is None else span.exp()
     colour = torch.sigmoid(raw[:, 7:10]) if raw.shape[1] == 10 else None
@@ -169,6 +178,7 @@ def unit(vectors: Tensor) -> Tensor:
 
 
 def maps_of_pair(front: Tensor, back: Tensor) -> NormalMaps:
-    """Maps of the two generators; the silhouette is where the front normal is not background."""
+    """Maps of the two generators, in float32; the silhouette is where the front normal is not background."""
+    front, back = front.float(), back.float()
     mask = (front.norm(dim=1, keepdim=True) > MASK_THRESHOLD).to(front.dtype)
     return NormalMaps(front, back, mask)

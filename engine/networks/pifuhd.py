@@ -108,15 +108,16 @@ class PIFuHD(nn.Module):
 
     def encode(self, image: Tensor, image_fine: Tensor | None, maps: NormalMaps | None) -> Features:
         """All that is computed once a picture: image (B, 3, S, S) of side coarse_size, image_fine of side
-        fine_size, both in [-1, 1]. Raises ValueError where the fine level lacks its picture."""
-        coarse = self.coarse_features(image, maps)[-1]
+        fine_size, both in [-1, 1]. Features are float32, also under autocast: points are sampled from them.
+        Raises ValueError where the fine level lacks its picture."""
+        coarse = self.coarse_features(image, maps)[-1].float()
         if self.preset.fine is None:
             return Features(coarse, None)
         if image_fine is None:
             raise ValueError(
                 f"preset {self.preset.name} needs the picture at {self.preset.fine_size} pixels too"
             )
-        return Features(coarse, self.fine_features(image_fine, maps)[-1])
+        return Features(coarse, self.fine_features(image_fine, maps)[-1].float())
 
     def query_fine(self, features: Tensor, points: Tensor, omega: Tensor) -> Tensor:
         """Occupancy logits (B, N) of the fine level; omega (B, W, N): the coarse level's at these points."""

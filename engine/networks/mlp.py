@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -46,8 +46,8 @@ class MLP(nn.Module):
         gets seams. Frozen once a picture, the same numbers hold for every chunk.
         """
         y, tapped = x, None
-        for i, layer in enumerate(self.filters):
-            y = layer(torch.cat([y, x], 1) if i in self.residual else y)
+        for i in range(len(self.filters)):
+            y = self._layer(i, y, x)
             if i < len(self.filters) - 1:
                 y = functional.leaky_relu(self._normed(i, y, affines), SLOPE)
             if i == tap:
@@ -73,13 +73,25 @@ class MLP(nn.Module):
             y = x
             for i, norm in enumerate(self.norms):
                 assert isinstance(norm, nn.GroupNorm)
-                y = self.filters[i](torch.cat([y, x], 1) if i in self.residual else y)
+                y = self._layer(i, y, x)
                 size = y.shape[1] // norm.num_groups
                 grouped = y[0].reshape(norm.num_groups, -1)
                 variance, mean = torch.var_mean(grouped, 1, correction=0)
                 found[i] = _affine(norm, mean.repeat_interleave(size), variance.repeat_interleave(size))
                 y = functional.leaky_relu(self._normed(i, y, found), SLOPE)
         return found
+
+    def _layer(self, i: int, y: Tensor, x: Tensor) -> Tensor:
+        """Layer i of y (B, before, N), and of the input x where it sees that once more.
+
+        As matrix products: a convolution copies its maps to another layout and back, and a joined input is
+        one more copy.
+        """
+        layer = self.filters[i]
+        weight, bias = cast(Tensor, layer.weight)[None, :, :, 0], cast(Tensor, layer.bias)[:, None]
+        weight = weight.expand(len(y), -1, -1)
+        z = torch.baddbmm(bias, weight[..., : y.shape[1]], y)
+        return torch.baddbmm(z, weight[..., y.shape[1] :], x) if i in self.residual else z
 
     def _normed(self, i: int, y: Tensor, affines: Sequence[Affine | None] | None) -> Tensor:
         if affines is not None:

@@ -17,6 +17,7 @@ from tests.tiny import SMALL_POOL
 from training.cli.main import main
 from training.humans import Person, make_person
 from training.pool import (
+    TEST_SEEDS,
     PoolFormat,
     build,
     build_person,
@@ -177,4 +178,20 @@ def test_an_error_ends_a_pool_and_what_is_made_stays(
 def test_sizes_that_no_preset_has_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pool", str(tmp_path / "pool"), "--size", "500"]) == 1
     assert "multiple of 64" in capsys.readouterr().err
+    assert not (tmp_path / "pool").exists()
+
+
+def test_people_to_train_on_may_begin_at_any_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.cli.pool.build_stock", lambda *_: None)
+    pool = ["pool", str(tmp_path), "--people", "1", "--test-people", "0", "--views", "0", "--workers", "1"]
+    assert main([*pool, "--seed-from", "7"]) == 0
+    assert [path.name for path in list_pool(tmp_path / "train")] == ["0000007.npz"]
+
+
+@pytest.mark.parametrize("first", ["-1", str(TEST_SEEDS - 1)])
+def test_no_seed_that_is_kept_for_testing_is_trained_on(
+    first: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["pool", str(tmp_path / "pool"), "--people", "2", "--seed-from", first]) == 1
+    assert f"from 0 to {TEST_SEEDS - 1}" in capsys.readouterr().err
     assert not (tmp_path / "pool").exists()

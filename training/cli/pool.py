@@ -23,6 +23,7 @@ def add_commands(commands: Commands) -> None:
     pool = commands.add_parser("pool", help="make people, for training and for testing")
     pool.add_argument("folder", type=Path)
     pool.add_argument("--people", type=int, default=400)
+    pool.add_argument("--seed-from", type=int, default=0, help="seed of the first person to train on")
     pool.add_argument("--test-people", type=int, default=12)
     pool.add_argument("--workers", type=int, default=2)
     pool.add_argument(
@@ -43,6 +44,8 @@ def add_commands(commands: Commands) -> None:
 def _pool(options: argparse.Namespace) -> None:
     if options.views < 0 or options.size < 64 or options.size % 64:
         raise ValueError("A pool needs 0 or more views a person, and a size that is a multiple of 64.")
+    if options.seed_from < 0 or options.seed_from + options.people > TEST_SEEDS:
+        raise ValueError(f"People to train on have seeds from 0 to {TEST_SEEDS - 1}.")
     if options.attended:
         end_with_input()
     form = PoolFormat(options.size, options.views)
@@ -61,7 +64,7 @@ def _seeds(options: argparse.Namespace) -> tuple[Sequence[int], Sequence[int], C
     """Seeds of the people to test and to train on, and what makes them."""
     if options.scans is None:
         test = range(TEST_SEEDS, TEST_SEEDS + options.test_people)
-        return test, range(options.people), make_person
+        return test, range(options.seed_from, options.seed_from + options.people), make_person
     scans = chosen_scans(options)
     print(f"{len(scans.train_seeds())} scans to train on, {len(scans.test_seeds())} kept for testing")
     return scans.test_seeds(), scans.train_seeds(), scans.person

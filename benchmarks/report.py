@@ -53,11 +53,10 @@ def tables(results: dict[str, Any]) -> str:
             _table(f"{CASE} | {' | '.join(PUBLISHED)} | points asked | vertices",
                    (_stages(case, "published", PUBLISHED) for case in compared)),
         ]  # fmt: skip
-    rates = ", ".join(f"{device} {rate / 1e9:.0f}" for device, rate in results["rates"].items())
     parts += [
-        "The engine's stages, seconds, over their floor (operations over the rate of float32 matrix "
-        f"products, {rates} GFLOP/s):",
-        _table(f"{CASE} | normals | features | points", map(_floors, results["floors"])),
+        "The engine's stages, seconds, over their floor: operations over the rate of matrix products, or, "
+        f"where that takes longer (m), what convolutions read and write over memory's ({_rates(results)}):",
+        _table(f"{CASE} | precision | normals | features | points", map(_floors, results["floors"])),
     ]
     if results["growth"]:
         parts += ["The surface stage, with its points, against c r^2:", _table(
@@ -103,16 +102,25 @@ def _stages(case: dict[str, Any], procedure: str, stages: Sequence[str]) -> list
     return [*_case(case), *times, f"{one['asked']:,}", f"{one['vertices']:,}"]
 
 
+def _rates(results: dict[str, Any]) -> str:
+    return "; ".join(
+        f"{device}: {one['float32'] / 1e9:.0f} GFLOP/s in float32, {one['bfloat16'] / 1e9:.0f} in bfloat16, "
+        f"{one['copied'] / 1e9:.0f} GB/s"
+        for device, one in results["rates"].items()
+    )
+
+
 def _floors(one: dict[str, Any]) -> list[str]:
     stages = [one[stage] for stage in ("normals", "features", "points")]
-    return [*_case(one), *map(_against_floor, stages)]
+    return [*_case(one), one["precision"], *map(_against_floor, stages)]
 
 
 def _against_floor(stage: dict[str, float]) -> str:
-    seconds, floor = stage["seconds"], stage["floor"]
-    return (
-        f"{_number(seconds)} / {_number(floor)} = {_number(seconds / floor)}" if floor else _number(seconds)
-    )
+    seconds, floor = stage["seconds"], max(stage["operations"], stage["numbers"])
+    if not floor:
+        return _number(seconds)
+    bound = " m" if floor > stage["operations"] else ""
+    return f"{_number(seconds)} / {_number(floor)}{bound} = {_number(seconds / floor)}"
 
 
 def _growth(one: dict[str, Any]) -> list[str]:

@@ -67,7 +67,7 @@ def fit(run: Run) -> PIFuHD:
     network = PIFuHD(run.preset)
     if plan.start is not None:
         _begin_with(network, plan.start)
-    # bfloat16 convolutions want the channels last; on a CPU a coarse or fine step takes up to a third less too
+    # bfloat16 convolutions want the channels last; a CPU's coarse or fine step takes up to a third less too
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.to(team.device)
     if team.first and board_writer() is None:

@@ -13,6 +13,7 @@ from benchmarks import plots, report
 from benchmarks.child import ChildEnded
 
 STAGES = dict.fromkeys(report.OURS, 0.5)
+RATES = {"float32": 5e11, "bfloat16": 2e12, "copied": 8e9}
 
 
 def compared(case, runs, tell):
@@ -48,7 +49,7 @@ def written(tmp_path, monkeypatch, capsys):
     """The folder that a whole run wrote into, and what it printed."""
     monkeypatch.setattr(benchmarks, "compare", compared)
     monkeypatch.setattr(benchmarks.engine_start, "measure", started)
-    monkeypatch.setattr(benchmarks, "matrix_rate", lambda device: 5e11)
+    monkeypatch.setattr(benchmarks, "rates", lambda device: RATES)
     benchmarks.main(["--devices", "cpu", "--name", "two cores", "--folder", str(tmp_path), "--runs", "1"])
     return tmp_path, capsys.readouterr().out
 
@@ -66,9 +67,12 @@ def test_a_run_writes_its_results_and_prints_them(written):
     assert "| pifuhd | 512 | cpu | 2.25 | 3.25 | 1.5 | 12 | 1.00 | 0.020, 0.079 |" in printed
     assert "| pifuhd | 1024 | cpu | 2.25 | 3.25 | 1.5 | - | 1.00 | 0.020, 0.079 |" in printed
     assert "| compact | 512 | cpu | 2.25 |" not in printed
-    assert ", cpu 500 GFLOP/s)" in printed
-    # 870 GFLOP of both normal nets over 500 GFLOP/s
-    assert "| pifuhd | 256 | cpu | 0.5 / 1.74 = 0.287 |" in printed
+    assert "(cpu: 500 GFLOP/s in float32, 2000 in bfloat16, 8 GB/s):" in printed
+    # 870 GFLOP of both normal nets over 500 GFLOP/s, and over 2000
+    assert "| pifuhd | 256 | cpu | float32 | 0.5 / 1.74 = 0.287 |" in printed
+    assert "| pifuhd | 256 | cpu | bfloat16 | 0.5 / 0.435 = 1.15 |" in printed
+    # 107 million numbers of four bytes, read or written at 8 GB/s
+    assert "| compact | 256 | cpu | float32 | 0.5 / 0.0278 = 18 | 0.5 / 0.0535 m = 9.34 |" in printed
     assert "| compact | cpu | 256, 512, 1024 | 2, 8, 32 | 0% | 0, 1, 3 | 0% |" in printed
     assert "| cpu | 256 | 0.3 | 4 | 5.5 | 0.1 | 0.75 | 3 | 25% |" in printed
 
@@ -95,7 +99,7 @@ def test_what_was_measured_before_a_process_ended_is_kept(tmp_path, monkeypatch,
 
     monkeypatch.setattr(benchmarks, "compare", compare)
     monkeypatch.setattr(benchmarks.engine_start, "measure", started)
-    monkeypatch.setattr(benchmarks, "matrix_rate", lambda device: 5e11)
+    monkeypatch.setattr(benchmarks, "rates", lambda device: RATES)
     with pytest.raises(SystemExit, match=r"error: It ended\."):
         benchmarks.main(["--devices", "cpu", "--name", "half", "--folder", str(tmp_path)])
     results = json.loads((tmp_path / "half.json").read_text(encoding="utf-8"))

@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
-from .space import camera_to_grid, camera_to_image, image_to_texel
+from .space import camera_to_image, image_to_texel
 from .surface.laplacian import solve_laplacian
 from .surface.meshes import Faces, Vertices, vertex_normals
+from .surface.visible import FROM_BEHIND, columns, hidden, looked_up, ramp
 
 Colours = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
@@ -33,8 +34,6 @@ Floats = NDArray[np.float64]
 
 EROSION = 2  # pixels of the mask: its rim holds the background's colour, mixed in by the lens and the resize
 GRAZING = (0.1, 0.35)  # normal z between which the photo's say grows from none to all
-OWN_TOLERANCE = 3.0  # grid cells: how far a vertex may lie behind the front-most one of its own pixel
-NEAR_TOLERANCE = 0.05  # camera units: behind a neighbouring pixel's surface by more, its colour bleeds in
 UPRIGHT_COST = 8.0  # times the length of a level way: 11.3 of 255 off the truth at 1, 9.3 at 4, 8.8 at 8
 HEAD = (0.20, 0.26)  # metres below the crown between which colours cease to blend whatever they are
 NECKLINE = (0.38, 0.42)  # metres below the crown between which the front comes to count for the back
@@ -46,7 +45,6 @@ ALIKE = np.array([30.0, 8.0, 8.0])  # luma and the two chromas, of 255, that cou
 UNLIKE = 0.001  # what neighbours of different cloth pass on to each other
 LEVEL_TIE, SLANT = 0.002, 6  # of a level edge passes an upright one on; the power makes diagonals upright too
 PRECISION = 0.05  # of an 8-bit step: how far the last step of evening out may have moved a vertex
-FROM_BEHIND = np.array([1.0, 1.0, -1.0])  # camera space in a mirror before the viewer: back is front there
 UNSEEN = 128.0  # grey, for a surface of which nothing is seen
 YCRCB = np.array([[0.299, 0.587, 0.114], [0.5, -0.419, -0.081], [-0.169, -0.331, 0.5]])
 
@@ -70,16 +68,16 @@ def colour_vertices(
     between steps; what it raises passes through. Returns (V, 3) uint8 sRGB.
     """
     normals = vertex_normals(vertices, faces)
-    hidden = _hidden(vertices, resolution)
-    seen = _seen_share(vertices, normals, hidden, mask)
+    unseen = hidden(vertices, resolution)
+    seen = _seen_share(vertices, normals, unseen, mask)
     if not (seen > 0.0).any():
         return np.full((len(vertices), 3), round(UNSEEN), dtype=np.uint8)
     seen /= min(1.0, seen.max())
-    sampled = _sample(photo, vertices)
+    sampled = looked_up(photo, vertices)
     if back is not None:
-        turned = _hidden(vertices * FROM_BEHIND, resolution)
+        turned = hidden(vertices * FROM_BEHIND, resolution)
         inferred = _seen_share(vertices, normals * FROM_BEHIND, turned, mask)
-        sampled = np.where(inferred[:, None] > 0.0, _sample(back, vertices), sampled)
+        sampled = np.where(inferred[:, None] > 0.0, looked_up(back, vertices), sampled)
         seen = seen + inferred  # no vertex faces both ways
     known = seen >= 1.0
     edges = _Edges.of(vertices, faces)
@@ -91,14 +89,14 @@ def colour_vertices(
     below_crown = (crown - vertices[:, 1].astype(np.float64)) * metres_per_unit
     front, pull = guess, np.zeros(len(vertices))
     if back is None:
-        behind = _back_share(vertices, normals, hidden, resolution) * _ramp(below_crown, NECKLINE)
+        behind = _back_share(vertices, normals, unseen, resolution) * ramp(below_crown, NECKLINE)
         behind[known | (way * metres_per_unit < RIM)] = 0.0
         column, row = _pixels(vertices, PLAIN_SIDE)
         ask()
         front = _plain_front(photo, mask)[row, column].astype(np.float64)
         guess[behind > 0] = front[behind > 0]
         pull = behind * (2.0 * metres_per_unit / (resolution * FRONT_REACH)) ** 2
-    continued = _evened(guess, known, edges, UNLIKE + 1.0 - _ramp(below_crown, HEAD), front, pull, ask)
+    continued = _evened(guess, known, edges, UNLIKE + 1.0 - ramp(below_crown, HEAD), front, pull, ask)
     blended = seen[:, None] * sampled + (1.0 - seen[:, None]) * continued
     return np.round(np.clip(blended, 0.0, 255.0)).astype(np.uint8)
 
@@ -108,37 +106,26 @@ def normal_colours(normals: NDArray[np.floating[Any]]) -> Colours:
     return np.asarray(np.round((np.clip(normals, -1.0, 1.0) + 1.0) * 127.5), dtype=np.uint8)
 
 
-def _ramp(value: Floats, limits: tuple[float, float]) -> Floats:
-    """0 below the lower limit, 1 above the upper one."""
-    return np.asarray(np.clip((value - limits[0]) / (limits[1] - limits[0]), 0.0, 1.0))
-
-
-def _seen_share(vertices: Vertices, normals: Floats, hidden: Flags, mask: Flags) -> Floats:
+def _seen_share(vertices: Vertices, normals: Floats, unseen: Flags, mask: Flags) -> Floats:
     """How much to trust the photo at each vertex: (V,) in [0, 1]; 0 hidden or off the mask, 1 facing us."""
-    share = _ramp(normals[:, 2], GRAZING)
+    share = ramp(normals[:, 2], GRAZING)
     column, row = _pixels(vertices, mask.shape[0])
     share[_eroded(mask)[row, column] == 0] = 0.0
-    share[hidden] = 0.0
+    share[unseen] = 0.0
     return share
 
 
-def _back_share(vertices: Vertices, normals: Floats, hidden: Flags, resolution: int) -> Floats:
+def _back_share(vertices: Vertices, normals: Floats, unseen: Flags, resolution: int) -> Floats:
     """How surely each vertex is the back of what the photo shows at its pixel: (V,) in [0, 1]; 0 where
     another part of the mesh lies behind it, or before it, as of a trunk behind an arm."""
-    share = _ramp(-normals[:, 2], GRAZING)
-    share[_hidden(vertices * FROM_BEHIND, resolution)] = 0.0
+    share = ramp(-normals[:, 2], GRAZING)
+    share[hidden(vertices * FROM_BEHIND, resolution)] = 0.0
     size = resolution + 1
-    pixel = _columns(vertices, resolution)
+    pixel = columns(vertices, resolution)
     layered = np.zeros((size, size), dtype=np.uint8)
-    layered.ravel()[pixel[hidden & (normals[:, 2] > GRAZING[0])]] = 1
+    layered.ravel()[pixel[unseen & (normals[:, 2] > GRAZING[0])]] = 1
     share[cv2.dilate(layered, np.ones((3, 3), dtype=np.uint8)).ravel()[pixel] > 0] = 0.0
     return share
-
-
-def _columns(vertices: NDArray[np.floating[Any]], resolution: int) -> NDArray[np.intp]:
-    """(V,) the number of the grid column, of (resolution + 1)^2, that each vertex is nearest to."""
-    cells = np.clip(np.round(camera_to_grid(vertices[:, :2], resolution)), 0, resolution).astype(np.intp)
-    return np.asarray(cells[:, 0] * (resolution + 1) + cells[:, 1])
 
 
 def _pixels(vertices: Vertices, side: int) -> NDArray[np.intp]:
@@ -151,36 +138,6 @@ def _eroded(mask: Flags) -> NDArray[np.uint8]:
     kernel = np.ones((2 * EROSION + 1, 2 * EROSION + 1), dtype=np.uint8)
     inner = cv2.erode(mask.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return np.asarray(inner, dtype=np.uint8)
-
-
-def _hidden(vertices: NDArray[np.floating[Any]], resolution: int) -> Flags:
-    """(V,) bool: vertices behind another part of the mesh, or so close beside one that its colour bleeds in.
-
-    The grid leaves a vertex on or beside every column of nodes that the surface crosses, so the vertices
-    alone, dropped on one pixel a column, make a depth map without holes that matter.
-    """
-    size = resolution + 1
-    pixel = _columns(vertices, resolution)
-    near = vertices[:, 2].astype(np.float32)
-    depth = np.full(size * size, -np.inf, dtype=np.float32)
-    np.maximum.at(depth, pixel, near)
-    around = cv2.dilate(depth.reshape(size, size), np.ones((3, 3), dtype=np.uint8)).ravel()
-    cell = 2.0 / resolution
-    behind_own = near < depth[pixel] - OWN_TOLERANCE * cell
-    behind_near = near < around[pixel] - max(NEAR_TOLERANCE, 2.0 * OWN_TOLERANCE * cell)
-    return np.asarray(behind_own | behind_near)
-
-
-def _sample(photo: NDArray[np.uint8], vertices: Vertices) -> Floats:
-    """Bilinear colours (V, 3) float64, 0..255, of the full-resolution crop."""
-    side = photo.shape[0]
-    texel = image_to_texel(camera_to_image(vertices)[:, :2].astype(np.float64), side)
-    texel = np.clip(texel, 0.0, side - 1.0)
-    low = texel.astype(np.intp)
-    (x0, y0), (x1, y1), (tx, ty) = low.T, np.minimum(low + 1, side - 1).T, (texel - low).T[..., None]
-    upper = photo[y0, x0] * (1.0 - tx) + photo[y0, x1] * tx
-    lower = photo[y1, x0] * (1.0 - tx) + photo[y1, x1] * tx
-    return np.asarray(upper * (1.0 - ty) + lower * ty)
 
 
 def _plain_front(photo: NDArray[np.uint8], mask: Flags) -> NDArray[np.uint8]:

@@ -35,6 +35,7 @@ from .surface.filling import Filling
 from .surface.isosurface import isosurface
 from .surface.localise import COARSEST, first_points, localise
 from .surface.meshes import Faces, Vertices, vertex_normals
+from .surface.relief import follow_normals
 from .surface.surface_nets import surface_nets
 from .version import VERSION
 from .weights import LoadedWeights
@@ -173,7 +174,7 @@ def reconstruct(
         field = spared(device, preset, lambda less: _occupancy(
             sight, features, person, settings.resolution, batch // less, told))
 
-    mesh = _mesh(field, person, settings, told.again)
+    mesh = _mesh(field, person, settings, told.again, maps if preset.has_mask else None)
     told("surface", 100, 100, "%")
 
     told("colour", 0, 1, "meshes")
@@ -311,7 +312,10 @@ class _Mesh:
     steps: dict[str, Any]
 
 
-def _mesh(field: Field, person: NDArray[np.bool_], settings: Settings, ask: Ask) -> _Mesh:
+def _mesh(
+    field: Field, person: NDArray[np.bool_], settings: Settings, ask: Ask, maps: NormalMaps | None = None
+) -> _Mesh:
+    """maps: what the surface follows; None for networks that are taken as they were published."""
     ask()
     vertices, faces = surface_nets(field) if settings.topology == "quads" else isosurface(field, ask)
     steps: dict[str, Any] = {"topology": settings.topology, "extracted": len(faces)}
@@ -319,6 +323,11 @@ def _mesh(field: Field, person: NDArray[np.bool_], settings: Settings, ask: Ask)
     if settings.clean:
         vertices, faces, dropped = keep_person(vertices, faces, person)
         steps["dropped"] = dataclasses.asdict(dropped)
+    if maps is not None:
+        front, back = (_channels_last(some) for some in (maps.front, maps.back))
+        followed = follow_normals(vertices, faces, front, back, field.resolution, ask)
+        steps["relief"] = round(float(np.abs(followed - vertices).max()), 4)
+        vertices = followed
     if settings.smooth:
         vertices = smooth(vertices, faces, settings.smooth, ask)
         steps["smoothed"] = settings.smooth
@@ -361,11 +370,14 @@ def _normal_picture(normals: torch.Tensor) -> NDArray[np.uint8]:
     return _picture((normals.float().clamp(-1, 1) + 1) / 2)
 
 
+def _channels_last(values: torch.Tensor) -> NDArray[np.float32]:
+    """(1, 3, S, S) as (S, S, 3)."""
+    return np.ascontiguousarray(values[0].float().permute(1, 2, 0).cpu().numpy())
+
+
 def _picture(values: torch.Tensor) -> NDArray[np.uint8]:
     """(1, 3, S, S) in [0, 1] as (S, S, 3) bytes."""
-    pixels = (values[0].float() * 255).round().byte()
-    picture: NDArray[np.uint8] = pixels.permute(1, 2, 0).contiguous().cpu().numpy()
-    return picture
+    return np.asarray(np.round(_channels_last(values) * 255), dtype=np.uint8)
 
 
 def _warnings(sides: tuple[str, ...], scale: Scale) -> list[str]:

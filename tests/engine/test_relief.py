@@ -1,0 +1,121 @@
+"""A surface that follows normal maps: on bodies whose maps are known."""
+
+import numpy as np
+import pytest
+
+from engine.errors import Cancelled
+from engine.space import image_to_camera, texel_to_image
+from engine.surface.isosurface import isosurface
+from engine.surface.localise import localise
+from engine.surface.meshes import signed_volume, vertex_normals
+from engine.surface.relief import FARTHEST, follow_normals
+from engine.surface.surface_nets import surface_nets
+from tests.engine.fields import all_columns, soft
+
+RESOLUTION, SIDE = 128, 256
+HALF = 0.3  # of the slab's thickness, along z
+REACH = 0.7  # of it, in x and y
+HEIGHT = 0.02  # of the bumps that the maps tell of
+
+
+def slab(points):
+    beyond = np.abs(points) - np.array([REACH, REACH, HALF])
+    return soft(beyond.max(axis=1))
+
+
+def bumps(x, y):
+    """How high the surface stands in the map, and its slopes, at camera x and y."""
+    k = 2 * np.pi / 0.3
+    return (HEIGHT * np.sin(k * x) * np.sin(k * y), HEIGHT * k * np.cos(k * x) * np.sin(k * y),
+            HEIGHT * k * np.sin(k * x) * np.cos(k * y))  # fmt: skip
+
+
+def maps():
+    """Front and back normals of the slab with the same bumps on both sides."""
+    row, column = np.mgrid[:SIDE, :SIDE]
+    plane = texel_to_image(np.stack([column, row, np.zeros_like(row)], axis=-1).astype(np.float64), SIDE)
+    x, y, _ = np.moveaxis(image_to_camera(plane), -1, 0)
+    _, along_x, along_y = bumps(x, y)
+    front = np.stack([-along_x, -along_y, np.ones_like(x)], axis=-1)
+    front /= np.linalg.norm(front, axis=-1, keepdims=True)
+    front[np.maximum(abs(x), abs(y)) > REACH] = 0.0
+    return front.astype(np.float32), (front * (1, 1, -1)).astype(np.float32)
+
+
+@pytest.fixture(scope="module", params=[isosurface, surface_nets])
+def mesh(request):
+    return request.param(localise(slab, all_columns(RESOLUTION)))
+
+
+def inner(vertices):
+    return np.abs(vertices[:, :2]).max(axis=1) < 0.55
+
+
+def test_both_sides_take_the_bumps_that_the_maps_tell_of(mesh):
+    vertices, faces = mesh
+    followed = follow_normals(vertices, faces, *maps(), RESOLUTION)
+    moved = (followed - vertices)[:, 2]
+    expected, *_ = bumps(vertices[:, 0], vertices[:, 1])
+    for side in (1, -1):
+        on = inner(vertices) & (side * vertices[:, 2] > HALF - 0.02)
+        assert on.sum() > 1000
+        match = np.corrcoef(side * moved[on], expected[on])[0, 1]
+        share = (side * moved[on] @ expected[on]) / (expected[on] @ expected[on])
+        assert match > 0.98
+        assert 0.6 < share < 1.0, "waves shorter than what is followed are mostly taken"
+        assert abs((side * moved[on]).mean()) < 0.1 * HEIGHT
+
+
+def test_normals_come_nearer_to_the_maps_and_the_silhouette_and_volume_stay(mesh):
+    vertices, faces = mesh
+    followed = follow_normals(vertices, faces, *maps(), RESOLUTION)
+    assert followed.dtype == np.float32
+    assert np.array_equal(followed[:, :2], vertices[:, :2])
+    assert np.abs(followed - vertices).max() < FARTHEST
+    assert signed_volume(followed, faces) == pytest.approx(signed_volume(vertices, faces), rel=0.005)
+    _, along_x, along_y = bumps(vertices[:, 0], vertices[:, 1])
+    wanted = np.stack([-along_x, -along_y, np.ones_like(along_x)], axis=1)
+    wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
+    on = inner(vertices) & (vertices[:, 2] > HALF - 0.02)
+    before, after = (
+        np.degrees(np.arccos(np.clip((vertex_normals(one, faces) * wanted).sum(1)[on], -1, 1))).mean()
+        for one in (vertices, followed)
+    )
+    assert after < 0.4 * before
+
+
+def test_maps_of_nobody_move_nothing(mesh):
+    vertices, faces = mesh
+    nobody = np.zeros((SIDE, SIDE, 3), np.float32)
+    assert np.array_equal(follow_normals(vertices, faces, nobody, nobody, RESOLUTION), vertices)
+
+
+def test_maps_that_agree_with_the_surface_leave_it_almost_where_it_is(mesh):
+    vertices, faces = mesh
+    front = np.zeros((SIDE, SIDE, 3), np.float32)
+    front[..., 2] = 1.0
+    followed = follow_normals(vertices, faces, front, -front, RESOLUTION)
+    assert np.abs(followed - vertices).max() < 0.1 * 2 / RESOLUTION
+
+
+def test_front_and_back_of_a_thin_part_never_meet():
+    half = 0.012
+    vertices, faces = isosurface(localise(
+        lambda points: soft((np.abs(points) - np.array([REACH, REACH, half])).max(axis=1), 0.004),
+        all_columns(256)))  # fmt: skip
+    front, _ = maps()
+    dented = front * (-1, -1, 1)  # hollows on the front where the back has its own
+    followed = follow_normals(vertices, faces, dented.astype(np.float32), -front, 256)
+    near = inner(vertices)
+    assert (followed[near & (vertices[:, 2] > half / 2), 2]).min() > 0
+    assert (followed[near & (vertices[:, 2] < -half / 2), 2]).max() < 0
+
+
+def test_what_asks_may_end_it(mesh):
+    vertices, faces = mesh
+
+    def cancel():
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        follow_normals(vertices, faces, *maps(), RESOLUTION, cancel)

@@ -16,6 +16,7 @@ from engine.photo import from_pixels
 from engine.pipeline import choose_device, in_camera_space, people, reconstruct
 from engine.settings import Settings
 from engine.surface.meshes import signed_volume
+from engine.weights.presets import NormalNets
 from tests.tiny import TINY
 
 SHIRT, TROUSERS, WALL = (200, 40, 40), (40, 40, 200), (30, 60, 30)
@@ -208,6 +209,22 @@ def test_each_step_of_the_mesh_can_be_chosen_and_is_recorded():
     assert "dropped" not in quads.info["mesh"]
     assert signed_volume(quads.vertices, quads.faces) == pytest.approx(
         signed_volume(plain.vertices, plain.faces), rel=0.03)
+
+
+def test_the_surface_follows_the_normals_of_networks_that_have_a_silhouette():
+    column = np.mgrid[:64, :64][1]
+    waves = np.stack([0.4 * np.sin(column / 2.5), np.zeros((64, 64)), np.ones((64, 64))], axis=-1)
+    waves = waves / np.linalg.norm(waves, axis=-1, keepdims=True)
+    painted = np.uint8(np.round((waves + 1) * 127.5)), np.uint8(np.round((1 - waves) * 127.5))
+    flat = run(person(), stand_in(), SMALL)
+    folded = run(person(), stand_in(), SMALL, normals=painted)
+    np.testing.assert_array_equal(folded.faces, flat.faces)
+    np.testing.assert_array_equal(folded.vertices[:, [0, 2]], flat.vertices[:, [0, 2]])
+    assert flat.info["mesh"]["relief"] < 0.01 < folded.info["mesh"]["relief"]
+    published = stand_in()
+    published.preset = dataclasses.replace(TINY, normals=NormalNets(False, (8, 8, 16), 1))
+    plain = run(person(), published, SMALL, guide=stand_in(), normals=painted)
+    assert "relief" not in plain.info["mesh"]
 
 
 def test_in_camera_space_the_mesh_lies_where_the_crop_shows_it():

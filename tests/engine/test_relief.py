@@ -95,7 +95,9 @@ def test_maps_that_agree_with_the_surface_leave_it_almost_where_it_is(mesh):
     front = np.zeros((SIDE, SIDE, 3), np.float32)
     front[..., 2] = 1.0
     followed = follow_normals(vertices, faces, front, -front, RESOLUTION)
-    assert np.abs(followed - vertices).max() < 0.1 * 2 / RESOLUTION
+    cell = 2 / RESOLUTION
+    assert np.abs(followed - vertices)[inner(vertices)].max() < 0.1 * cell
+    assert np.abs(followed - vertices).max() < 0.5 * cell, "rounded edges, which the maps have as flat"
 
 
 def test_front_and_back_of_a_thin_part_never_meet():

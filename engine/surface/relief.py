@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from .laplacian import solve_laplacian
 from .meshes import Faces, Vertices, area_vectors, triangulate, vertex_normals
@@ -31,6 +32,7 @@ FOLLOWED = 0.6  # camera units: half of a wave so long is taken from the maps, o
 FARTHEST = 0.06  # camera units that a vertex may move,
 OF_THICKNESS = 0.25  # and of the body's thickness there: front and back never meet
 PRECISION = 0.002  # of a grid cell: how far the last step of the solver may have moved a vertex
+COINCIDING = 0.05  # of a grid cell: vertices so near to each other move as one
 THINNEST = 1e-3  # of a triangle's longest side squared: its area counts as at least so much
 
 
@@ -56,7 +58,7 @@ def follow_normals(
     both = np.stack([push, swell], axis=1)
     found = solve_laplacian(inner, total, both, np.zeros_like(both), PRECISION * 2.0 / resolution, ask)
     grown, answer = swell @ found
-    moved = found[:, 0] - found[:, 1] * (grown / answer)
+    moved = _together(found[:, 0] - found[:, 1] * (grown / answer), vertices, triangles, resolution)
     most = np.minimum(FARTHEST, OF_THICKNESS * _thickness(vertices, resolution))
     result = vertices.copy()
     result[:, 2] += (most * np.tanh(moved / np.maximum(most, 1e-9))).astype(np.float32)
@@ -126,6 +128,17 @@ def _equations(
     held = (2.0 * np.pi / FOLLOWED) ** 2 * np.maximum(share, 1e-12)
     total = np.asarray(inner.sum(axis=1)).ravel() + held
     return inner, total, np.bincount(triangles.ravel(), push.ravel(), count).astype(np.float64)
+
+
+def _together(moved: Floats, vertices: Vertices, triangles: Faces, resolution: int) -> Floats:
+    """The ways (V,), the same for vertices that nearly coincide: the last digits of the solution would turn
+    the needles between them, and one that faces inward is a dark dot in the shading."""
+    start, end = triangles.ravel(), np.roll(triangles, -1, axis=1).ravel()
+    close = np.linalg.norm(vertices[start] - vertices[end], axis=1) < COINCIDING * 2.0 / resolution
+    pairs = (np.ones(int(close.sum())), (start[close], end[close]))
+    count = len(vertices)
+    groups, group = connected_components(csr_array(pairs, shape=(count, count)), directed=False)
+    return np.asarray((np.bincount(group, moved, groups) / np.bincount(group, minlength=groups))[group])
 
 
 def _thickness(vertices: Vertices, resolution: int) -> Floats:

@@ -7,10 +7,10 @@ from engine.errors import Cancelled
 from engine.space import image_to_camera, texel_to_image
 from engine.surface.isosurface import isosurface
 from engine.surface.localise import localise
-from engine.surface.meshes import signed_volume, vertex_normals
+from engine.surface.meshes import area_vectors, signed_volume, vertex_normals
 from engine.surface.relief import FARTHEST, follow_normals
 from engine.surface.surface_nets import surface_nets
-from tests.engine.fields import all_columns, soft
+from tests.engine.fields import all_columns, soft, sphere
 
 RESOLUTION, SIDE = 128, 256
 HALF = 0.3  # of the slab's thickness, along z
@@ -82,6 +82,22 @@ def test_normals_come_nearer_to_the_maps_and_the_silhouette_and_volume_stay(mesh
         for one in (vertices, followed)
     )
     assert after < 0.4 * before
+
+
+def test_no_face_turns_inward_however_small():
+    cell = 2 / RESOLUTION
+
+    def almost_on_nodes(points):
+        far = sphere(points)
+        return soft(np.where(np.abs(far) < 0.1 * cell, -1e-5 * cell, far))
+
+    vertices, faces = isosurface(localise(almost_on_nodes, all_columns(RESOLUTION)))
+    followed = follow_normals(vertices, faces, *maps(), RESOLUTION)
+    before, after = (area_vectors(one, faces) for one in (vertices, followed))
+    area = np.linalg.norm(before, axis=1)
+    assert (area < 1e-9).sum() > 10, "marching cubes leaves needles"
+    cosine = (before * after).sum(1) / np.maximum(area * np.linalg.norm(after, axis=1), 1e-30)
+    assert cosine[area > 0].min() > 0
 
 
 def test_maps_of_nobody_move_nothing(mesh):

@@ -31,7 +31,7 @@ LENGTH_KEPT = (0.5, 0.9)  # of a map's vectors: the silhouette's soft rim holds 
 FOLLOWED = 0.6  # camera units: half of a wave so long is taken from the maps, of shorter ones more
 FARTHEST = 0.06  # camera units that a vertex may move,
 OF_THICKNESS = 0.25  # and of the body's thickness there: front and back never meet
-PRECISION = 0.0005  # of a grid cell: how far the last step of the solver may have moved a vertex
+PRECISION = 0.002  # of a grid cell: how far the last step of the solver may have moved a vertex
 COINCIDING = 0.002  # of a grid cell: vertices so near to each other move as one
 THINNEST = 1e-3  # of a triangle's longest side squared: its area counts as at least so much
 

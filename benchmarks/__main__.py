@@ -28,7 +28,7 @@ from engine.weights import PRESETS
 
 from . import engine_start, machine, plots
 from .child import Case, ChildEnded
-from .floor import floors, rates
+from .floor import floors, measure_rates
 from .growth import growth
 from .report import RESULTS, ROOT, tables
 from .sweep import compare
@@ -86,7 +86,7 @@ def measure(
     cases: Sequence[Case], runs: int, name: str | None, keep: Callable[[dict[str, Any]], None]
 ) -> dict[str, Any]:
     """All results, JSON-able: {name, date, machine, runs, rates, engine, comparisons, floors, growth}; see
-    `machine.describe`, `floor.rates` and `engine_start.measure` for each device, `sweep.compare`,
+    `machine.describe`, `floor.measure_rates` and `engine_start.measure` for each device, `sweep.compare`,
     `floor.floors`, `growth.growth`. keep: given the results so far after each case, for a run is long."""
     devices = list(dict.fromkeys(case.device for case in cases))
     about = machine.describe()
@@ -96,7 +96,7 @@ def measure(
         "date": date.today().isoformat(),
         "machine": about,
         "runs": runs,
-        "rates": {device: rates(torch.device(device)) for device in devices},
+        "rates": {device: measure_rates(torch.device(device)) for device in devices},
         "engine": [engine_start.measure(ROOT, Path(cases[0].photo), device, runs) for device in devices],
         "comparisons": [],
     }

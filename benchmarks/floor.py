@@ -81,7 +81,7 @@ def _of_point(level: Level, own: int, last: int) -> int:
     return total
 
 
-def rates(device: torch.device) -> dict[str, float]:
+def measure_rates(device: torch.device) -> dict[str, float]:
     """What the device reaches: operations a second in matrix products of each of PRECISIONS, and copied:
     bytes a second, read and written, in the fastest of TRIES."""
     found = {}
@@ -103,24 +103,24 @@ def _fastest(work: Callable[[], Tensor]) -> float:
 
 
 def floors(
-    comparisons: Sequence[dict[str, Any]], found: dict[str, dict[str, float]]
+    comparisons: Sequence[dict[str, Any]], rates: dict[str, dict[str, float]]
 ) -> list[dict[str, Any]]:
     """For each comparison (`sweep.compare`), in each precision it was made in: {preset, resolution, device,
     precision, normals, features, points}; the last three, stages of the engine, are {seconds, operations,
-    numbers}, the seconds that it took and that these two need. found: `rates` of each device."""
+    numbers}, the seconds that it took and that these two need. rates: `measure_rates` of each device."""
     rows = []
     for case in comparisons:
         for precision, run in (("float32", case["ours"]), ("bfloat16", case["bfloat16"])):
             if run is not None:
                 row = {name: case[name] for name in ("preset", "resolution", "device")}
-                rows.append(row | {"precision": precision} | _stages(case, run, precision, found))
+                rows.append(row | {"precision": precision} | _stages(case, run, precision, rates))
     return rows
 
 
 def _stages(
-    case: dict[str, Any], run: dict[str, Any], precision: str, found: dict[str, dict[str, float]]
+    case: dict[str, Any], run: dict[str, Any], precision: str, rates: dict[str, dict[str, float]]
 ) -> dict[str, dict[str, float]]:
-    needed, reached = needs(PRESETS[case["preset"]]), found[case["device"]]
+    needed, reached = needs(PRESETS[case["preset"]]), rates[case["device"]]
     stages = {"normals": (needed["normals"], 1), "features": (needed["features"], 1),
               "points": (needed["point"], run["asked"])}  # fmt: skip
     return {

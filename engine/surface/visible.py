@@ -13,6 +13,7 @@ from ..space import camera_to_grid, camera_to_image, image_to_texel
 
 Points = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
+Depths = NDArray[np.float32]
 
 OWN_TOLERANCE = 3.0  # grid cells: how far a vertex may lie behind the front-most one of its own pixel
 NEAR_TOLERANCE = 0.05  # camera units: behind a neighbouring pixel's surface by more, its picture bleeds in
@@ -30,22 +31,29 @@ def columns(vertices: Points, resolution: int) -> NDArray[np.intp]:
     return np.asarray(cells[:, 0] * (resolution + 1) + cells[:, 1])
 
 
-def hidden(vertices: Points, resolution: int) -> NDArray[np.bool_]:
-    """(V,) bool: vertices (V, 3) behind another part of the mesh, or so close beside one that what a picture
-    shows of it bleeds in.
+def front_most(vertices: Points, resolution: int) -> tuple[Depths, Depths]:
+    """The depth z of the vertex nearest to the viewer in the grid column of each vertex (V, 3), (V,), and
+    among the 3 x 3 columns around it, (V,).
 
     The grid leaves a vertex on or beside every column of nodes that the surface crosses, so the vertices
     alone, dropped on one pixel a column, make a depth map without holes that matter.
     """
     size = resolution + 1
     pixel = columns(vertices, resolution)
-    near = vertices[:, 2].astype(np.float32)
     depth = np.full(size * size, -np.inf, dtype=np.float32)
-    np.maximum.at(depth, pixel, near)
+    np.maximum.at(depth, pixel, vertices[:, 2].astype(np.float32))
     around = cv2.dilate(depth.reshape(size, size), np.ones((3, 3), dtype=np.uint8)).ravel()
+    return depth[pixel], np.asarray(around[pixel], dtype=np.float32)
+
+
+def hidden(vertices: Points, resolution: int) -> NDArray[np.bool_]:
+    """(V,) bool: vertices (V, 3) behind another part of the mesh, or so close beside one that what a picture
+    shows of it bleeds in."""
+    near = vertices[:, 2].astype(np.float32)
+    own, around = front_most(vertices, resolution)
     cell = 2.0 / resolution
-    behind_own = near < depth[pixel] - OWN_TOLERANCE * cell
-    behind_near = near < around[pixel] - max(NEAR_TOLERANCE, 2.0 * OWN_TOLERANCE * cell)
+    behind_own = near < own - OWN_TOLERANCE * cell
+    behind_near = near < around - max(NEAR_TOLERANCE, 2.0 * OWN_TOLERANCE * cell)
     return np.asarray(behind_own | behind_near)
 
 

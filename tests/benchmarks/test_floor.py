@@ -68,5 +68,5 @@ def test_a_rate_is_the_best_of_some_tries(monkeypatch):
     monkeypatch.setattr(floor, "COPIED", 10)
     monkeypatch.setattr(floor, "TRIES", 2)
     monkeypatch.setattr(floor.time, "perf_counter", lambda: next(now))
-    found = floor.rates(torch.device("cpu"))
+    found = floor.measure_rates(torch.device("cpu"))
     assert found == {"float32": 1000.0, "bfloat16": 1000.0, "copied": 40.0}

@@ -49,7 +49,7 @@ def written(tmp_path, monkeypatch, capsys):
     """The folder that a whole run wrote into, and what it printed."""
     monkeypatch.setattr(benchmarks, "compare", compared)
     monkeypatch.setattr(benchmarks.engine_start, "measure", started)
-    monkeypatch.setattr(benchmarks, "rates", lambda device: RATES)
+    monkeypatch.setattr(benchmarks, "measure_rates", lambda device: RATES)
     benchmarks.main(["--devices", "cpu", "--name", "two cores", "--folder", str(tmp_path), "--runs", "1"])
     return tmp_path, capsys.readouterr().out
 
@@ -99,7 +99,7 @@ def test_what_was_measured_before_a_process_ended_is_kept(tmp_path, monkeypatch,
 
     monkeypatch.setattr(benchmarks, "compare", compare)
     monkeypatch.setattr(benchmarks.engine_start, "measure", started)
-    monkeypatch.setattr(benchmarks, "rates", lambda device: RATES)
+    monkeypatch.setattr(benchmarks, "measure_rates", lambda device: RATES)
     with pytest.raises(SystemExit, match=r"error: It ended\."):
         benchmarks.main(["--devices", "cpu", "--name", "half", "--folder", str(tmp_path)])
     results = json.loads((tmp_path / "half.json").read_text(encoding="utf-8"))

@@ -91,34 +91,35 @@ def _equations(
     A triangle that the maps see wants their slope of the plane of x and y that it lies over; any other wants
     to keep its own, in its own plane. across: `area_vectors` of the triangles, (T, 3).
     """
-    corners = vertices[triangles]
-    side = np.stack([corners[:, (k + 2) % 3] - corners[:, (k + 1) % 3] for k in range(3)], axis=1)
+    # whole arrays for each axis: those of (T, 3, 3) take three times as long
+    ends = triangles.T.astype(np.intp)
+    x, y, z = ([axis[corner] for corner in ends] for axis in vertices.T)
     area, flat = np.linalg.norm(across, axis=1), across[:, 2]  # flat: negative where it faces away
-    least = THINNEST * (side**2).sum(2).max(1) + 1e-20
-    seen = sure[triangles].min(axis=1)
-
-    # each side's stiffness: over the plane where the map is followed, in the triangle's own where not
-    following = np.empty((len(triangles), 3))
-    keeping = np.empty_like(following)
-    for k in range(3):
-        one, other = side[:, (k + 1) % 3], side[:, (k + 2) % 3]
-        following[:, k] = -(one * other)[:, :2].sum(1) / (4.0 * np.maximum(np.abs(flat), least)) * seen
-        keeping[:, k] = -(one * other).sum(1) / (4.0 * np.maximum(area, least)) * (1.0 - seen)
-
-    # what the wanted slope asks of each corner, less what the surface has of it already
-    mean = slope[triangles].mean(axis=1)
+    seen = np.minimum.reduce([sure[corner] for corner in ends])
+    mean_x, mean_y = (sum(axis[corner] for corner in ends) / 3.0 for axis in slope.T)
     turn = 0.5 * np.sign(flat) * seen
-    push = turn[:, None] * (side[:, :, 0] * mean[:, 1:] - side[:, :, 1] * mean[:, :1])
-    depth = corners[..., 2]
+
+    # the side opposite to corner k, from the next corner to the one after it
+    along, down, deep = ([axis[(k + 2) % 3] - axis[(k + 1) % 3] for k in range(3)] for axis in (x, y, z))
+    longest = np.maximum.reduce([along[k] ** 2 + down[k] ** 2 + deep[k] ** 2 for k in range(3)])
+    least = THINNEST * longest + 1e-20
+    following = seen / (4.0 * np.maximum(np.abs(flat), least))
+    keeping = (1.0 - seen) / (4.0 * np.maximum(area, least))
+    stiffness, push = np.empty((len(triangles), 3)), np.zeros((len(triangles), 3))
     for k in range(3):
         i, j = (k + 1) % 3, (k + 2) % 3
-        pull = following[:, k] * (depth[:, i] - depth[:, j])
+        # over the plane where the map is followed, in the triangle's own where not
+        level = -(along[i] * along[j] + down[i] * down[j])
+        stiffness[:, k] = (following + keeping) * level - keeping * deep[i] * deep[j]
+        # what the wanted slope asks of the corner, less what the surface has of it already
+        push[:, k] += turn * (along[k] * mean_y - down[k] * mean_x)
+        pull = following * level * -deep[k]
         push[:, i] -= pull
         push[:, j] += pull
 
     count = len(vertices)
     start, end = (np.roll(triangles, -step, axis=1).ravel() for step in (1, 2))
-    one_way = csr_array(((following + keeping).ravel(), (start, end)), shape=(count, count))
+    one_way = csr_array((stiffness.ravel(), (start, end)), shape=(count, count))
     inner = one_way + one_way.T
     share = np.bincount(triangles.ravel(), np.repeat(area / 3.0, 3), count)
     # an area of 0 holds a vertex that belongs to no triangle with one

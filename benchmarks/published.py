@@ -3,8 +3,8 @@
 
 It is written from a description, and uses this engine's networks, so that times compare two procedures and
 not two sets of networks. Unlike the engine's it builds the coordinates of all nodes, looks at every point's
-pixel anew, runs both functions to their end, and colours a vertex by the field's slope, which takes four more
-questions.
+pixel anew, runs both functions to their end as convolutions, and colours a vertex by the field's slope, which
+takes four more questions.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from engine.photo import Photo, composite, load_photo, network_input
 from engine.space import Crop
 
 from .published_grid import Doubles, occupancy, to_camera
+from .published_points import logits_of
 from .stopwatch import Stopwatch
 from .subjects import Subject
 
@@ -63,9 +64,7 @@ class _Asker:
 
     def _occupancy(self, points: torch.Tensor) -> torch.Tensor:
         """(N,) for (N, 3)."""
-        logits, omega = self.network.netG.query(self.features.coarse, points[None])
-        if self.features.fine is not None:
-            logits = self.network.query_fine(self.features.fine, points[None], omega)
+        logits = logits_of(self.network, self.features, points[None])
         answer = torch.sigmoid(logits[0]) * (points.abs() <= 1).all(1)
         if self.stand_in is None:
             return answer

@@ -28,7 +28,8 @@ Query = Callable[[Values], Values]
 COARSEST = 64  # nodes a side of the first grid: 3 cm on a person, an arm cannot slip through
 MARGIN = 0.3  # after it, more is asked for than crossing cells: around ridges and valleys this near to 0.5,
 EMPTY_SHARE = 0.5  # and in columns of the silhouette without anything, if they are at most this share of it:
-FAINT = 0.02  # around their ridges where these are above this, else all along
+FAINT = 0.02  # around their ridges where these are above this, else all along, as deep as the body is found
+BEYOND = 0.08  # of the grid's depth: and so much nearer and farther
 SMALLEST_SPREAD = 1e-6  # of the first grid's answers; working weights differ by nearly 1
 RETRY = "Try another picture, or draw a box around the person."
 DAMAGED = "Check or renew the weights: python -m engine weights verify tells which file is damaged."
@@ -250,12 +251,20 @@ def _hints(grid: Blocks) -> Flags:
     empty = core & ~np.any(values > LEVEL, axis=2)
     if empty.sum() <= EMPTY_SHARE * core.sum():
         silent = ~np.any(values > FAINT, axis=2)
-        hints |= empty[:, :, None] & (highest[2] & (values > FAINT) | silent[:, :, None])
+        hints |= empty[:, :, None] & (highest[2] & (values > FAINT) | silent[:, :, None] & _depths(values))
     for axis in range(3):
         between = hints.copy()
         along(between, axis, None, -1)[...] |= along(hints, axis, 1, None)
         hints = interleave(hints, between, axis)
     return np.asarray(hints)
+
+
+def _depths(values: Values) -> Flags:
+    """(n,) bool: the planes of constant depth in which something was found, and those around them."""
+    found = np.flatnonzero(np.any(values > LEVEL, axis=(0, 1)))
+    z = np.arange(values.shape[2])
+    beyond = BEYOND * values.shape[2]
+    return np.asarray((z >= found.min(initial=len(z)) - beyond) & (z <= found.max(initial=0) + beyond))
 
 
 def _extreme(values: Values, axis: int) -> Flags:

@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import Cancelled, EngineError
 from engine.surface.isosurface import isosurface
-from engine.surface.localise import COARSEST, first_points, localise
+from engine.surface.localise import BEYOND, COARSEST, first_points, localise
 from engine.surface.meshes import signed_volume
 from tests.engine.fields import (
     all_columns,
@@ -93,6 +93,21 @@ def test_a_person_takes_few_questions_a_vertex():
     vertices, _ = isosurface(field)
     assert len(vertices) > 10_000
     assert field.asked < 5.5 * len(vertices)  # at 512, where the first grid matters less, it is below 3.6
+
+
+def test_columns_without_anything_are_searched_as_deep_as_the_body_is():
+    """A hand that only the silhouette sees may hide between the first grid's nodes, but not far behind."""
+    hand, middle, asked = np.array([0.5, 0.0, 0.2]), 1.0 / COARSEST, []
+
+    def query(points):
+        asked.append(points)
+        return np.maximum(soft(sphere(points, radius=0.42), 0.005),
+                          soft(sphere(points, hand + middle, 0.8 / COARSEST), 0.0005))  # fmt: skip
+
+    vertices, _ = isosurface(localise(query, disc_columns(256)))
+    assert vertices[:, 0].max() > 0.51, "the hand is found"
+    searched = np.concatenate(asked[1:])  # after the first grid
+    assert 0.42 + BEYOND < np.abs(searched[:, 2]).max() < 0.42 + 2 * BEYOND + 2 / COARSEST
 
 
 def test_no_node_is_asked_for_twice():

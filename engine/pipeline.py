@@ -43,8 +43,6 @@ from .weights import LoadedWeights
 HULL = 0.012  # of the crop: how far outside the silhouette the surface may reach
 LARGEST_COLOUR_CROP = 2048  # pixels; finer than the vertices of the grids that most people use
 UNCOLOURED = 200  # sRGB grey of a mesh without colours
-POINT_BATCH = {"cpu": 16384}  # 15 % faster there than GPU_BATCH, because it stays in the caches
-GPU_BATCH = 65536
 NORM_POINTS = 20000  # how many points a picture's group norms are measured over
 PREVIEW_NODES = 64  # a side; searched from half as many, a quarter of the questions that all of them are
 
@@ -157,7 +155,7 @@ def reconstruct(
 
         told("features", 0, 1, "maps")
         coarse = spared(device, preset, lambda _: sight.coarse_features(found.crop, maps))
-        batch = POINT_BATCH.get(device.type, GPU_BATCH)
+        batch = sight.points_at_once()
         if on_preview is not None and settings.resolution >= 2 * PREVIEW_NODES:
             first = spared(device, preset, lambda less: _first_look(
                 sight, coarse, person, batch // less, told.again))

@@ -10,7 +10,8 @@ import pytest
 
 from benchmarks import __main__ as benchmarks
 from benchmarks import plots, report
-from benchmarks.child import ChildEnded
+from benchmarks.child import Case, ChildEnded
+from benchmarks.targets import targets
 
 STAGES = dict.fromkeys(report.OURS, 0.5)
 RATES = {"float32": 5e11, "bfloat16": 2e12, "copied": 8e9}
@@ -75,6 +76,21 @@ def test_a_run_writes_its_results_and_prints_them(written):
     assert "| compact | 256 | cpu | float32 | 0.5 / 0.0278 = 18 | 0.5 / 0.0535 m = 9.34 |" in printed
     assert "| compact | cpu | 256, 512, 1024 | 2, 8, 32 | 0% | 0, 1, 3 | 0% |" in printed
     assert "| cpu | 256 | 0.3 | 4 | 5.5 | 0.1 | 0.75 | 3 | 25% |" in printed
+    assert "| `compact` at 256, cpu: s | 3.25 | at most 3 | no |" in printed
+    where = "`pifuhd` at 512, cpu"
+    assert f"| {where}: times as fast as the published procedure | 8 | at least 5 | yes |" in printed
+    assert f"| {where}, bfloat16: voxels from float32's mesh, 99 % | 0.0789 | at most 0.5 | yes |" in printed
+    assert "| `compact`, cpu: preview, share of a warm job | 0.25 | at most 0.3 | yes |" in printed
+
+
+def test_a_share_that_grows_otherwise_and_a_slow_procedure_miss_their_targets():
+    case = compared(Case("pifuhd", 512, "cpu", "a.jpg"), 1, None) | {"ratio_to_published": 4.9}
+    growth = {"preset": "pifuhd", "device": "cpu", "seconds_fit": {"off": 0.26}, "memory_fit": {"off": 0.24}}
+    found = targets({"comparisons": [case], "growth": [growth], "engine": []})
+    missed = [one.what.partition(": ")[2] for one in found if not one.holds]
+    assert missed == ["times as fast as the published procedure", "voxels from the published mesh, 99 %",
+                      "time of the surface stage, share off c r^2"]  # fmt: skip
+    assert len(found) == 8
 
 
 @pytest.mark.parametrize(
@@ -110,7 +126,7 @@ def test_what_was_measured_before_a_process_ended_is_kept(tmp_path, monkeypatch,
 def test_every_table_has_as_many_cells_in_each_row(written):
     _, printed = written
     tables = [part.splitlines() for part in printed.split("\n\n") if part.startswith("|")]
-    assert len(tables) == 8
+    assert len(tables) == 9
     for table in tables:
         assert len({line.count("|") for line in table}) == 1
 

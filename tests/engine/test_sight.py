@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a user's box does to the networks' doubt, and normal maps in the place of theirs."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from engine.networks import NormalMaps
-from engine.sight import believing, with_normals
+from engine.photo import from_pixels
+from engine.sight import Sight, believing, with_normals
 from engine.space import Crop
+from engine.weights import PRESETS
 
 CROP = Crop(100, 50, 200)
 BOX = (150.0, 70.0, 250.0, 230.0)  # the crop's middle
@@ -62,3 +67,12 @@ def test_the_maps_own_pictures_are_themselves_but_for_the_rounding():
     result = with_normals(own, (front, back))
     torch.testing.assert_close(result.front, own.front, atol=0.005, rtol=0)
     torch.testing.assert_close(result.back, own.back, atol=0.005, rtol=0)
+
+
+@pytest.mark.parametrize("preset, precision, points", [
+    ("pifuhd", torch.float32, 4096), ("pifuhd", torch.bfloat16, 8192), ("compact", torch.float32, 16384),
+])
+def test_as_many_points_are_asked_at_once_as_fill_the_same_bytes(preset, precision, points):
+    photo = from_pixels(np.zeros((64, 64, 3), dtype=np.uint8))
+    weights = SimpleNamespace(preset=PRESETS[preset], network=nn.Identity())
+    assert Sight(photo, weights, torch.device("cpu"), precision).points_at_once() == points

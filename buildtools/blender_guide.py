@@ -85,8 +85,8 @@ def user() -> Iterator[float]:
     yield from until(lambda: jobs.current() is None)
     if jobs.notice() is not None:
         raise RuntimeError(jobs.notice().text)
-    space = view().spaces.active
-    space.shading.color_type = 'VERTEX'
+    with in_view():
+        bpy.ops.pifuhd.show_colours()
     settings.resolution = 256
     yield 2.0
     shot("made")

@@ -148,7 +148,7 @@ class PIFUHD_OT_cancel(bpy.types.Operator):
 class PIFUHD_OT_show_colours(bpy.types.Operator):
     bl_idname = "pifuhd.show_colours"
     bl_label = "Show Colours in Solid View"
-    bl_description = "Set this 3D view's Solid shading to the colour attribute"
+    bl_description = "Set this 3D view's Solid shading to the colour attribute, without specular highlights"
     bl_options = {'INTERNAL'}
 
     @classmethod
@@ -156,7 +156,9 @@ class PIFUHD_OT_show_colours(bpy.types.Operator):
         return context.space_data is not None and context.space_data.type == 'VIEW_3D'
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        context.space_data.shading.color_type = 'VERTEX'
+        shading = context.space_data.shading
+        shading.color_type = 'VERTEX'
+        shading.show_specular_highlight = False  # the photograph has its light already
         return {'FINISHED'}
 
 

@@ -127,6 +127,7 @@ def test_the_result_is_one_undo_step(played):
 def test_solid_view_shows_the_colours_after_the_button(played):
     seen, pictures, *_ = played
     assert seen["color type"] == "VERTEX"
+    assert seen["highlights"] is False
     picture = pictures["done"].astype(int)
     # the fake engine's person is red in front and blue elsewhere; nothing else in Blender's view is so blue
     assert (picture[..., 2] - picture[..., :2].max(axis=2) > 60).sum() > 1000

@@ -141,6 +141,7 @@ def user():
         bpy.ops.view3d.view_all()
         seen["show colours"] = sorted(bpy.ops.pifuhd.show_colours())
     seen["color type"] = view().spaces.active.shading.color_type
+    seen["highlights"] = view().spaces.active.shading.show_specular_highlight
     yield 1.5
     shot("done")
     with in_view():

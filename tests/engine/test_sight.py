@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a user's box does to the networks' doubt, and normal maps in the place of theirs."""
+"""What a user's box does to the networks' doubt, normal maps in place of theirs, and batches of points."""
 
 from types import SimpleNamespace
 

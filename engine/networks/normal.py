@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .winograd import Conv3x3
+
 MASK_THRESHOLD = 0.5
 """Length of a predicted normal, and value of a predicted mask, above which a pixel belongs to the person."""
 
@@ -39,10 +41,10 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.conv_block = nn.Sequential(
             nn.ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3),
+            Conv3x3(channels, channels),
             *_normed(channels),
             nn.ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3),
+            Conv3x3(channels, channels),
             _instance_norm(channels),
         )
 

@@ -100,14 +100,6 @@ class Blocks:
             inside = self.around(self.values, self.places[part], (-1, -1, -1), SIDE + 2) > LEVEL
             yield part, fold(inside, both=False) & ~fold(inside, both=True)
 
-    def unknown_corners(self, blocks: Numbers) -> Numbers:
-        """The nodes of blocks that are corners of crossing cells and not known: flat places in values."""
-        found = [np.zeros(0, dtype=np.int64)]
-        for part, cells in self.crossing(blocks):
-            at, local = np.nonzero((fold(cells, both=False) & ~self.known[part]).reshape(len(part), -1))
-            found.append(part[at] * SIDE**3 + local)
-        return np.concatenate(found)
-
     def nodes_of(self, flat: Numbers) -> Numbers:
         """(N, 3) grid indices of nodes by their flat places in values."""
         block, local = np.divmod(flat, SIDE**3)

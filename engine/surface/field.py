@@ -25,8 +25,10 @@ class Field:
 
     cells: (C, 3) int32, grid index of the lowest corner of each cell whose eight corners disagree about 0.5,
     in the order (x, y, z); -1..resolution - 1, for what lies outside the grid is 0 too. corners: (C, 8)
-    float32 in [0, 1], the networks' own answers, in the order (0, 0, 0), (0, 0, 1), (0, 1, 0), ... (1, 1, 1)
-    of (x, y, z). asked: how many nodes the networks were asked for.
+    float32 in [0, 1], in the order (0, 0, 0), (0, 0, 1), (0, 1, 0), ... (1, 1, 1) of (x, y, z): the networks'
+    own answers at the ends of edges that the surface crosses, and at all corners of a cell with a face whose
+    corners disagree crosswise; of others no more than their side of 0.5 may be relied on. asked: how many
+    nodes the networks were asked for.
     """
 
     cells: Cells

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Occupancy on the grid, asked of the networks only near the surface (sign-crossing refinement).
 
-A coarse grid is evaluated; level by level its values are interpolated to twice the nodes, and every corner
-of a cell whose corners disagree about 0.5 is asked for. Where an answer contradicts the interpolation, the
-cells around it are looked at again, until each corner of each crossing cell holds the networks' own value:
-so each part of the surface that is met at all, at whatever level, is followed until it is closed, and is the
-dense grid's. What can be missed is a part (or a hollow) that hangs on nothing else and slips between the
-nodes of every level before.
+A coarse grid is evaluated; level by level its values are interpolated to twice the nodes, and both ends of
+every edge that crosses 0.5 are asked for. Where an answer contradicts the interpolation, the edges around it
+are looked at again, until the ends of each crossed edge hold the networks' own values: so each part of the
+surface that is met at all, at whatever level, is followed until it is closed, and is the dense grid's. What
+can be missed is a part (or a hollow) that slips between the nodes of every level before, and that no grid
+edge joins to the rest; some of those that hang on it by corners of cells are found all the same.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ..space import grid_to_camera
 from .blocks import FULL, NOTHING, SIDE, Blocks, Numbers, Places, along, interleave, linear
 from .field import CORNERS, LEVEL, Field, Flags, Values
 from .filling import Filling
+from .questions import each_once, unknown_ends
 
 Query = Callable[[Values], Values]
 
@@ -167,25 +168,25 @@ def _first_grid(asker: _Asker, allowed: Flags) -> Blocks:
 
 
 def _finer_grid(asker: _Asker, coarse: Blocks, allowed: Flags, wanted: Flags | None) -> Blocks:
-    """The grid twice as fine, with all corners of its crossing cells known, and the nodes that are wanted,
-    dense (2 n, 2 n, 2 n) or None."""
+    """The grid twice as fine, with the ends of its crossed edges known, and the nodes that are wanted, dense
+    (2 n, 2 n, 2 n) or None."""
     fine = Blocks(allowed)
     _add_crossed(fine, coarse, wanted)
     blocks = np.arange(2, len(fine.places))
-    nodes = fine.unknown_corners(blocks)
+    nodes = unknown_ends(fine, blocks)
     if wanted is not None:
         x, y, z = fine.places.T
         hinted = _tiled(wanted)[x, :, y, :, z, :]
         hinted[:2] = False
-        nodes = np.union1d(nodes, np.flatnonzero(hinted & ~fine.known))
+        nodes = each_once(fine, nodes, np.flatnonzero(hinted & ~fine.known))
     while nodes.size:
         before = fine.values.reshape(-1)[nodes] > LEVEL
         asker.ask(fine, nodes)
-        # Only the cells around nodes that changed side can have become crossing.
+        # Only the edges at nodes that changed side can have become crossed.
         places = _places_around(fine, nodes[(fine.values.reshape(-1)[nodes] > LEVEL) != before])
         fresh = places[fine.inner[tuple(places.T)] < 2]
         fine.add(fresh, *coarse.finer(fresh))
-        nodes = fine.unknown_corners(fine.inner[tuple(places.T)].astype(np.int64))
+        nodes = unknown_ends(fine, fine.inner[tuple(places.T)].astype(np.int64))
     return fine
 
 

@@ -20,7 +20,7 @@ from tests.engine.fields import (
     soft,
     sphere,
 )
-from tests.engine.solids import CRUMBS, WHOLE
+from tests.engine.solids import CRUMBS, WHOLE, sheet
 from tests.engine.trained import Trained, painted, sample
 
 
@@ -42,6 +42,14 @@ def test_the_mesh_is_the_dense_grids(name):
 def test_the_mesh_is_the_dense_grids_with_the_embedded_weights(picture):
     trained = Trained(np.ascontiguousarray(picture))
     assert_same(*both(trained, trained.columns(128)))
+
+
+def test_a_sheet_that_hangs_together_crosswise_is_followed():
+    """Of a layer of nodes x + y + z, a single one, the first grid has none, and no two share an edge."""
+    layer = sheet((1, 1, 1), 2 / 128 / np.sqrt(3), 0.004, 0.8, 0.0005)
+    mesh, dense = both(layer, all_columns(128))
+    assert len(dense[0]) > 30_000
+    assert_same(mesh, dense)
 
 
 @pytest.mark.parametrize("name", ["ellipsoid", "box beyond the cube", "forty balls", "noise"])

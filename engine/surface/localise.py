@@ -31,6 +31,7 @@ MARGIN = 0.3  # after it, more is asked for than crossing cells: around ridges a
 EMPTY_SHARE = 0.5  # and in columns of the silhouette without anything, if they are at most this share of it:
 FAINT = 0.02  # around their ridges where these are above this, else all along, as deep as the body is found
 BEYOND = 0.08  # of the grid's depth: and so much nearer and farther
+RIM = 2  # nodes of the second grid: the silhouette was widened by 1.5, and by up to one more to meet nodes
 SMALLEST_SPREAD = 1e-6  # of the first grid's answers; working weights differ by nearly 1
 RETRY = "Try another picture, or draw a box around the person."
 DAMAGED = "Check or renew the weights: python -m engine weights verify tells which file is damaged."
@@ -65,8 +66,8 @@ def localise(
     while stride > 1:
         stride //= 2
         asker.begin_level(stride)
-        first = asker.level == 1
-        grid = _finer_grid(asker, grid, _pooled(columns, stride), _hints(grid) if first else None)
+        allowed = _pooled(columns, stride)
+        grid = _finer_grid(asker, grid, allowed, _hints(grid, allowed) if asker.level == 1 else None)
     tick(1.0)
     cells, corners = grid.crossing_cells()
     if not len(cells):
@@ -234,9 +235,9 @@ def _places_around(grid: Blocks, nodes: Numbers) -> Places:
     return places[grid.open[places[:, 0], places[:, 1]]]
 
 
-def _hints(grid: Blocks) -> Flags:
-    """Dense (2 n, 2 n, 2 n) bool: nodes of the grid twice as fine around those of grid where something may be
-    too thin to show.
+def _hints(grid: Blocks, allowed: Flags) -> Flags:
+    """Dense (2 n, 2 n, 2 n) bool: nodes of the grid twice as fine, whose columns allowed (2 n, 2 n) are,
+    around those of grid where something may be too thin to show.
 
     That is where values are highest along some axis yet below 0.5, or lowest yet above, by less than MARGIN;
     and in columns of the silhouette in which nothing was found. The silhouette's widened rim, which eroding
@@ -248,16 +249,23 @@ def _hints(grid: Blocks) -> Flags:
     lowest = [_extreme(-values, axis) for axis in range(3)]
     hints = np.asarray(np.any(highest, axis=0) & (values <= LEVEL) & (values > LEVEL - MARGIN))
     hints |= np.any(lowest, axis=0) & (values > LEVEL) & (values < LEVEL + MARGIN)
+    hints = _with_between(hints)
     core = binary_erosion(grid.allowed[: grid.nodes, : grid.nodes])
     empty = core & ~np.any(values > LEVEL, axis=2)
     if empty.sum() <= EMPTY_SHARE * core.sum():
         silent = ~np.any(values > FAINT, axis=2)
-        hints |= empty[:, :, None] & (highest[2] & (values > FAINT) | silent[:, :, None] & _depths(values))
+        unseen = empty[:, :, None] & (highest[2] & (values > FAINT) | silent[:, :, None] & _depths(values))
+        hints |= _with_between(unseen) & binary_erosion(allowed, iterations=RIM)[:, :, None]
+    return hints
+
+
+def _with_between(nodes: Flags) -> Flags:
+    """(2 n, 2 n, 2 n) bool: the nodes (n, n, n) on the grid twice as fine, with those half-way to others."""
     for axis in range(3):
-        between = hints.copy()
-        along(between, axis, None, -1)[...] |= along(hints, axis, 1, None)
-        hints = interleave(hints, between, axis)
-    return np.asarray(hints)
+        between = nodes.copy()
+        along(between, axis, None, -1)[...] |= along(nodes, axis, 1, None)
+        nodes = interleave(nodes, between, axis)
+    return nodes
 
 
 def _depths(values: Values) -> Flags:

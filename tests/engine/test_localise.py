@@ -116,6 +116,8 @@ def test_columns_without_anything_are_searched_as_deep_as_the_body_is():
     assert vertices[:, 0].max() > 0.51, "the hand is found"
     searched = np.concatenate(asked[1:])  # after the first grid
     assert 0.42 + BEYOND < np.abs(searched[:, 2]).max() < 0.42 + 2 * BEYOND + 2 / COARSEST
+    away = searched[np.abs(sphere(searched, radius=0.42)) > 0.1]
+    assert 0.5 < np.hypot(away[:, 0] - 0.05, away[:, 1]).max() < 0.52, "no rim"
 
 
 def test_no_node_is_asked_for_twice():

@@ -243,6 +243,8 @@ def _hints(grid: Blocks, allowed: Flags) -> Flags:
     and in columns of the silhouette in which nothing was found. The silhouette's widened rim, which eroding
     leaves out, is empty by rights; and a silhouette that is empty for the most part is none. On the samples
     this asks for a quarter of what asking for all values near 0.5 and all empty columns did, and finds more.
+    In such columns every second node is asked for, as of a chessboard: that meets each ball of 3.1 cm on a
+    person where all nodes meet those of 2.7.
     """
     values = grid.dense()
     highest = [_extreme(values, axis) for axis in range(3)]
@@ -255,8 +257,15 @@ def _hints(grid: Blocks, allowed: Flags) -> Flags:
     if empty.sum() <= EMPTY_SHARE * core.sum():
         silent = ~np.any(values > FAINT, axis=2)
         unseen = empty[:, :, None] & (highest[2] & (values > FAINT) | silent[:, :, None] & _depths(values))
-        hints |= _with_between(unseen) & binary_erosion(allowed, iterations=RIM)[:, :, None]
+        inner = binary_erosion(allowed, iterations=RIM)
+        hints |= _with_between(unseen) & inner[:, :, None] & ~_odd(len(allowed))
     return hints
+
+
+def _odd(nodes: int) -> Flags:
+    """(n, n, n) bool: every second node of a grid, none beside another."""
+    odd = np.arange(nodes) % 2 == 1
+    return np.asarray(odd[:, None, None] ^ odd[:, None] ^ odd)
 
 
 def _with_between(nodes: Flags) -> Flags:

@@ -26,6 +26,8 @@ from .surface.meshes import triangulate, vertex_normals
 Y_UP = (".obj", ".glb")
 FLOAT, USHORT, UINT = 5126, 5123, 5125  # glTF component types
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
+CHUNK = 8192  # lines of an OBJ made together: they stay in the processor's cache
+SHADES = np.array([f" {shade / 255.0:.4f}" for shade in range(256)], dtype="S7")  # of an OBJ's colours
 
 
 class ColouredMesh(Protocol):
@@ -87,11 +89,55 @@ class _Placed:
 
 def _encode_obj(mesh: _Placed) -> bytes:
     """Wavefront OBJ, "v x y z r g b" with sRGB colours in 0..1, as Blender and MeshLab read it."""
-    rows = np.hstack([mesh.vertices, mesh.colors[:, :3] / 255.0])
-    vertices = ("v %.6f %.6f %.6f %.4f %.4f %.4f\n" * len(rows)) % tuple(rows.ravel().tolist())
-    face = "f" + " %d" * mesh.faces.shape[1] + "\n"
-    faces = (face * len(mesh.faces)) % tuple((mesh.faces + 1).ravel().tolist())
-    return (f"# {mesh.frame}\n{vertices}s 1\n{faces}").encode("ascii")
+    number = _digits(np.arange(1, len(mesh.vertices) + 1), 1)
+    number = np.pad(number, ((0, 0), (1, 0)), constant_values=ord(" "))
+    corner = number.view(f"S{number.shape[1]}")[:, 0]
+    starts = range(0, max(len(mesh.vertices), len(mesh.faces)), CHUNK)
+    return b"".join([
+        f"# {mesh.frame}\n".encode("ascii"),
+        *(_obj_vertices(mesh.vertices[i : i + CHUNK], mesh.colors[i : i + CHUNK]) for i in starts),
+        b"s 1\n",
+        *(_obj_faces(mesh.faces[i : i + CHUNK], corner) for i in starts),
+    ])
+
+
+def _obj_vertices(vertices: NDArray[np.floating[Any]], colors: NDArray[np.uint8]) -> bytes:
+    """The lines of vertices (N, 3), to six decimals, and their colours (N, 3 or 4)."""
+    # whole numbers of float32 times 10^6 are exact in float64, so these round as "%.6f" does
+    number = _digits(np.rint(np.abs(vertices.astype(np.float64)) * 1e6).astype(np.int64), 7)
+    place = [("sign", "S2"), ("whole", "u1", number.shape[-1] - 6), ("point", "S1"), ("decimals", "u1", 6)]
+    line = [("v", "S1"), ("place", place, 3), ("shade", "S7", 3), ("end", "S1")]
+    lines = np.empty(len(vertices), dtype=line)
+    lines["v"], lines["place"]["point"], lines["end"] = b"v", b".", b"\n"
+    lines["place"]["sign"] = np.where(np.signbit(vertices), b" -", b" ")
+    lines["place"]["whole"], lines["place"]["decimals"] = number[..., :-6], number[..., -6:]
+    lines["shade"] = SHADES[colors[:, :3]]
+    return _without_gaps(lines)
+
+
+def _obj_faces(faces: NDArray[np.int32], corner: NDArray[np.bytes_]) -> bytes:
+    """The lines of faces (N, 3 or 4); corner: what each vertex is called, after a space, (V,)."""
+    line = [("f", "S1"), ("corners", corner.dtype, faces.shape[1]), ("end", "S1")]
+    lines = np.empty(len(faces), dtype=line)
+    lines["f"], lines["corners"], lines["end"] = b"f", corner[faces], b"\n"
+    return _without_gaps(lines)
+
+
+def _digits(numbers: NDArray[np.int64], least: int) -> NDArray[np.uint8]:
+    """Numbers (...), 0 or more, in ASCII, (..., W), of at least so many digits; before them zero bytes."""
+    width = max(least, len(str(numbers.max(initial=0))))
+    text = np.empty((*numbers.shape, width), dtype=np.uint8)
+    for shown in range(width):
+        tens = numbers // 10
+        digit = numbers - 10 * tens + ord("0")
+        text[..., width - 1 - shown] = digit if shown < least else np.where(numbers > 0, digit, 0)
+        numbers = tens
+    return text
+
+
+def _without_gaps(lines: NDArray[Any]) -> bytes:
+    """The bytes of lines of one width, without the zero bytes that pad them."""
+    return lines.tobytes().translate(None, b"\0")
 
 
 def _encode_ply(mesh: _Placed) -> bytes:

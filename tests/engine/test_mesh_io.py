@@ -46,6 +46,23 @@ def test_obj(mesh, tmp_path):
     np.testing.assert_allclose([float(word) * 255 for word in line[4:]], mesh.colors[0, :3], atol=0.05)
 
 
+@pytest.mark.parametrize("corners", [3, 4])
+def test_obj_has_the_digits_of_printf(tmp_path, corners):
+    random = np.random.default_rng(4)
+    count = 9000
+    sizes = 10.0 ** random.integers(-7, 4, (count, 1))
+    vertices = (random.normal(size=(count, 3)) * sizes).astype(np.float32)
+    vertices[:3] = [[0.0, -0.0, -1e-9], [0.9999997, -9.9999996, 0.5**7], [2.5**-9, 1234.5, -3 * 0.5**7]]
+    faces = random.integers(0, count, (2 * count, corners)).astype(np.int32)
+    colors = random.integers(0, 256, (count, 4)).astype(np.uint8)
+    write_mesh(Mesh(vertices, faces, colors), tmp_path / "a.obj", "camera")
+    lines = (tmp_path / "a.obj").read_text().splitlines()
+    places = zip(vertices.tolist(), (colors[:, :3] / 255.0).tolist())
+    rows = ([f"{x:.6f}" for x in at] + [f"{c:.4f}" for c in shade] for at, shade in places)
+    assert lines[1 : 1 + count] == [" ".join(["v", *row]) for row in rows]
+    assert lines[2 + count :] == [" ".join(["f", *map(str, face)]) for face in (faces + 1).tolist()]
+
+
 def test_ply(mesh, tmp_path):
     write_mesh(mesh, tmp_path / "a.ply")
     read = trimesh.load(tmp_path / "a.ply", process=False)

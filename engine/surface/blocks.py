@@ -22,6 +22,7 @@ CHUNK: Final = 2048  # blocks looked at together: 8 MB of their nodes and those 
 
 Places = NDArray[np.int32]
 Numbers = NDArray[np.int64]
+Rows = NDArray[np.uint16]
 
 
 class Blocks:
@@ -93,33 +94,54 @@ class Blocks:
                 found[(slice(None), *target)] = pool[(blocks, *source)]
         return found
 
-    def crossing(self, blocks: Numbers) -> Iterator[tuple[Numbers, Flags]]:
-        """Chunks of blocks, each with (B, 9, 9, 9) bool: which cells, from node -1 on, are crossed."""
-        for start in range(0, len(blocks), CHUNK):
-            part = blocks[start : start + CHUNK]
-            inside = self.around(self.values, self.places[part], (-1, -1, -1), SIDE + 2) > LEVEL
-            yield part, fold(inside, both=False) & ~fold(inside, both=True)
+    def _inside(self, places: Places) -> Rows:
+        """(B, 10, 10) uint16: which nodes are inside from node -1 of each of places on; along z in bits, the
+        lowest first. The eleventh and those after it mean nothing."""
+        inside = _packed(self.values > LEVEL)
+        rows = np.zeros((len(places), SIDE + 2, SIDE + 2), dtype=np.uint16)
+        here, there = [slice(1), slice(1, -1), slice(-1, None)], [slice(-1, None), slice(None), slice(1)]
+        for x, y, z in product((0, 1, 2), repeat=3):
+            blocks = self.number[tuple((places + (x, y, z)).T)]
+            beside = inside[blocks, there[x], there[y]].astype(np.uint16)
+            rows[:, here[x], here[y]] |= beside >> (SIDE - 1) if z == 0 else beside << (SIDE * z - SIDE + 1)
+        return rows
+
+    def _crossing(self, blocks: Numbers) -> Rows:
+        """(B, 9, 9) uint16: which cells are crossed, from node -1 of blocks on; along z in nine bits."""
+        inside = self._inside(self.places[blocks])
+        return fold(inside, both=False) & ~fold(inside, both=True) & np.uint16((1 << SIDE + 1) - 1)
+
+    def numbers_of(self, flat: Numbers) -> Numbers:
+        """(N,) the nodes' numbers in the grid, as `linear` counts them, by their flat places in values."""
+        block, local = np.divmod(flat, SIDE**3)
+        inner = np.stack(np.unravel_index(np.arange(SIDE**3), (SIDE,) * 3), axis=1)
+        return np.asarray(linear(self.places * SIDE, self.nodes)[block] + linear(inner, self.nodes)[local])
 
     def nodes_of(self, flat: Numbers) -> Numbers:
         """(N, 3) grid indices of nodes by their flat places in values."""
-        block, local = np.divmod(flat, SIDE**3)
-        inner = np.stack(np.unravel_index(local, (SIDE,) * 3), axis=1)
-        return np.asarray(self.places[block].astype(np.int64) * SIDE + inner)
+        return np.stack(np.unravel_index(self.numbers_of(flat), (self.nodes,) * 3), axis=1)
 
     def crossing_cells(self) -> tuple[Cells, Values]:
         """All crossing cells and their corners, as in `Field`."""
-        cells, corners = [np.zeros((0, 3), dtype=np.int32)], [np.zeros((0, 8), dtype=np.float32)]
-        for part, crossing in self.crossing(np.arange(2, len(self.places))):
-            block, *local = np.nonzero(crossing)
-            lowest = np.stack(local, axis=1)
-            cells.append(self.places[part[block]] * SIDE + lowest.astype(np.int32) - 1)
-            x, y, z = (lowest[:, None, :] + CORNERS).transpose(2, 0, 1)
-            values = self.around(self.values, self.places[part], (-1, -1, -1), SIDE + 2)
-            corners.append(values[block[:, None], x, y, z])
+        blocks = np.arange(2, len(self.places))
+        bits = self._crossing(blocks).astype("<u2")[..., None].view(np.uint8)
+        crossing = np.unpackbits(bits, axis=3, count=SIDE + 1, bitorder="little").reshape(len(blocks), -1)
+        inner = np.stack(np.unravel_index(np.arange((SIDE + 1) ** 3), (SIDE + 1,) * 3), axis=1)
+        number, corners = [np.zeros(0, dtype=np.int64)], [np.zeros((0, 8), dtype=np.float32)]
+        for start in range(0, len(blocks), CHUNK):
+            part = self.places[2 + start : 2 + start + CHUNK]
+            block, local = np.divmod(np.flatnonzero(crossing[start : start + CHUNK]), len(inner))
+            # cells are numbered from -1, where the lowest of a block's are
+            number.append(linear(part * SIDE, self.nodes + 1)[block] + linear(inner, self.nodes + 1)[local])
+            values = self.around(self.values, part, (-1, -1, -1), SIDE + 2)
+            lowest = block * (SIDE + 2) ** 3 + linear(inner, SIDE + 2)[local]
+            corners.append(values.reshape(-1)[lowest[:, None] + linear(CORNERS, SIDE + 2)])
         # Blocks overlap by the cells between them, for their lowest corner may lie where there is no block.
-        every = np.concatenate(cells)
-        _, first = np.unique(linear(every + 1, self.nodes + 1), return_index=True)
-        return every[first], np.concatenate(corners)[first]
+        every = np.concatenate(number)
+        order = np.argsort(every)
+        first = order[np.diff(every[order], prepend=-1) > 0]
+        cells = np.stack(np.unravel_index(every[first], (self.nodes + 1,) * 3), axis=1)
+        return cells.astype(np.int32) - 1, np.concatenate(corners)[first]
 
     def sides_of_finer(self, places: Places) -> Flags:
         """(B, 2) bool: whether some node in or beside blocks of the grid twice as fine is outside, inside."""
@@ -175,12 +197,19 @@ def _twice(nodes: Values) -> Values:
     return nodes
 
 
-def fold(flags: Flags, both: bool) -> Flags:
-    """Combine the two ends of every edge along the last three axes: nodes to cells, one fewer along each."""
-    for axis in (-3, -2, -1):
-        low, high = along(flags, axis, None, -1), along(flags, axis, 1, None)
-        flags = (low & high) if both else (low | high)
-    return flags
+def _packed(flags: Flags) -> NDArray[np.uint8]:
+    """(B, 8, 8, 8) to (B, 8, 8), those along the last axis as bits, the lowest first."""
+    return np.packbits(flags, bitorder="little").reshape(flags.shape[:-1])
+
+
+def fold(rows: Rows, both: bool) -> Rows:
+    """Combine the two ends of every edge along all three axes: nodes (B, n, n), along z in bits, to cells,
+    one fewer along each."""
+    combine = np.bitwise_and if both else np.bitwise_or
+    rows = combine(rows, rows >> 1)
+    for axis in (1, 2):
+        rows = combine(along(rows, axis, None, -1), along(rows, axis, 1, None))
+    return rows
 
 
 def along(array: NDArray[Any], axis: int, start: int | None, stop: int | None) -> NDArray[Any]:

@@ -124,7 +124,7 @@ class _Asker:
 
     def ask(self, grid: Blocks, flat: Numbers) -> None:
         """Make nodes of grid, by their places in its values, known."""
-        numbers = linear(grid.nodes_of(flat), grid.nodes)
+        numbers = grid.numbers_of(flat)
         order = np.argsort(numbers)
         for start in range(0, flat.size, self.batch):
             part = order[start : start + self.batch]

@@ -68,8 +68,10 @@ def _unknown_around(grid: Blocks, nodes: Numbers) -> Numbers:
     block = grid.number[tuple((index // SIDE + 1).T)].astype(np.int64)
     flat = block * SIDE**3 + linear(index % SIDE, SIDE)
     inside = (grid.values.reshape(-1)[flat] > LEVEL).reshape(-1, 3, 3, 3)
-    crossing = fold(inside, both=False) & ~fold(inside, both=True)
-    corner = fold(np.pad(crossing, [(0, 0), (1, 1), (1, 1), (1, 1)]), both=False).reshape(-1)
+    rows = (inside << np.arange(3, dtype=np.uint16)).sum(-1, dtype=np.uint16)
+    crossing = fold(rows, both=False) & ~fold(rows, both=True) & np.uint16(0b11)
+    around = fold(np.pad(crossing << 1, [(0, 0), (1, 1), (1, 1)]), both=False)
+    corner = ((around[..., None] >> np.arange(3, dtype=np.uint16)) & 1).astype(np.bool_).reshape(-1)
     # the first two blocks stand for all without surface, or where nothing is allowed
     return np.asarray(flat[corner & (block >= 2) & ~grid.known.reshape(-1)[flat]])
 

@@ -57,6 +57,8 @@ def keep_person(
 
     gone = ~kept[part]
     record = Dropped(int((~kept & ~hollow).sum()), int(hollow.sum()), int(gone.sum()))
+    if not record.faces:
+        return vertices, faces, record
     return *compact(vertices, faces[~gone]), record
 
 

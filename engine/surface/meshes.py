@@ -43,10 +43,16 @@ def corner_points(vertices: Points, faces: Faces) -> list[NDArray[np.float64]]:
 
 def area_vectors(vertices: Points, faces: Faces) -> NDArray[np.float64]:
     """Each face's area along its normal, (F, 3) float64, outward: half the cross product of its diagonals."""
-    a, b, c, d = corner_points(vertices, faces)
-    (x, y, z), (u, v, w) = (c - a).T, (d - b).T
-    # np.cross takes 2.5 times as long
-    return np.stack([y * w - z * v, z * u - x * w, x * v - y * u], axis=1) / 2.0
+    # whole arrays for each axis: less than half the time of (F, 3), where np.cross takes 2.5 times as long
+    a, b, c, *d = faces.T.astype(np.intp)
+    axes = vertices.T.astype(np.float64)
+    first, second = [axis[c] - axis[a] for axis in axes], [axis[(d or [a])[0]] - axis[b] for axis in axes]
+    across = np.empty((3, len(faces)))
+    for axis in range(3):
+        y, z = (axis + 1) % 3, (axis + 2) % 3
+        np.subtract(first[y] * second[z], first[z] * second[y], out=across[axis])
+    across /= 2.0
+    return across.T
 
 
 def signed_volume(vertices: Points, faces: Faces) -> float:

@@ -43,7 +43,7 @@ FRONT_REACH = 0.04  # metres: how far colours even out against the pull of the f
 PLAIN_SIDE, PLAIN_WINDOW = 256, 13  # pixels: the front without details is a median over 5 % of the crop
 ALIKE = np.array([30.0, 8.0, 8.0])  # luma and the two chromas, of 255, that count as the same cloth
 UNLIKE = 0.001  # what neighbours of different cloth pass on to each other
-LEVEL_TIE, SLANT = 0.002, 6  # of a level edge passes an upright one on; the power makes diagonals upright too
+LEVEL_TIE = 0.002  # of what a level edge passes on, an upright one does
 PRECISION = 0.05  # of an 8-bit step: how far the last step of evening out may have moved a vertex
 UNSEEN = 128.0  # grey, for a surface of which nothing is seen
 YCRCB = np.array([[0.299, 0.587, 0.114], [0.5, -0.419, -0.081], [-0.169, -0.331, 0.5]])
@@ -80,7 +80,7 @@ def colour_vertices(
         sampled = np.where(inferred[:, None] > 0.0, looked_up(back, vertices), sampled)
         seen = seen + inferred  # no vertex faces both ways
     known = seen >= 1.0
-    edges = _Edges.of(vertices, faces)
+    edges = _Edges.of(vertices, faces, known)
     ask()
     guess, way = _nearest_seen(sampled, known, edges)
     ask()
@@ -156,31 +156,30 @@ def _plain_front(photo: NDArray[np.uint8], mask: Flags) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class _Edges:
-    """The sides of a closed mesh's faces, once each: the vertices at both ends (E,), and the way (E, 3)."""
+    """The sides of a closed mesh's faces, once each, without those between two known vertices: the vertices
+    at both ends (E,), and the way along each axis, x, y and z, (E,) each."""
 
     start: NDArray[np.int32]
     end: NDArray[np.int32]
-    way: Floats
-    vertices: int
+    way: tuple[Floats, ...]
 
     @classmethod
-    def of(cls, vertices: Vertices, faces: Faces) -> _Edges:
+    def of(cls, vertices: Vertices, faces: Faces, known: Flags) -> _Edges:
         start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
-        once = start < end  # the neighbouring face has the same side the other way round
-        start, end = start[once], end[once]
-        return cls(start, end, vertices[end].astype(np.float64) - vertices[start], len(vertices))
-
-    def graph(self, weight: Floats) -> csr_array:
-        """A symmetric (V, V) matrix of the edges' weights (E,)."""
-        one_way = csr_array((weight, (self.start, self.end)), shape=(self.vertices, self.vertices))
-        return one_way + one_way.T  # half the time of sorting both ways in
+        # the neighbouring face has the same side the other way round
+        wanted = (start < end) & ~(known[start] & known[end])
+        start, end = start[wanted], end[wanted]
+        axes = np.ascontiguousarray(vertices.T, dtype=np.float64)
+        return cls(start, end, tuple(axis[end] - axis[start] for axis in axes))
 
 
 def _nearest_seen(colours: Floats, known: Flags, edges: _Edges) -> tuple[Floats, Floats]:
     """Each vertex' colour (V, 3) from the known vertex it is nearest to along the surface, and how far (V,),
     in camera units, upright ways counting UPRIGHT_COST times. The mean, infinitely far, where none is."""
-    cost = np.linalg.norm(edges.way * (1.0, UPRIGHT_COST, 1.0), axis=1)
-    far, _, nearest = dijkstra(edges.graph(cost), directed=False, indices=np.flatnonzero(known),
+    x, y, z = edges.way
+    cost = np.sqrt(x * x + (UPRIGHT_COST * y) ** 2 + z * z)
+    one_way = csr_array((cost, (edges.start, edges.end)), shape=(known.size, known.size))
+    far, _, nearest = dijkstra(one_way, directed=False, indices=np.flatnonzero(known),
                                min_only=True, return_predecessors=True)
     lost = nearest < 0  # a part of which nothing is seen
     result = colours[np.where(lost, 0, nearest)]
@@ -199,13 +198,25 @@ def _evened(
     result = guess.copy()
     if not free.size:
         return result
-    tone = guess @ YCRCB.T
-    unlike = (((tone[edges.start] - tone[edges.end]) / ALIKE) ** 2).sum(axis=1)
-    length = np.maximum((edges.way**2).sum(axis=1), 1e-20)
-    levelness = LEVEL_TIE + (1.0 - LEVEL_TIE) * (1.0 - edges.way[:, 1] ** 2 / length) ** SLANT
-    likeness = np.exp(-unlike / 2.0) + (least[edges.start] + least[edges.end]) / 2.0
-    rows = edges.graph(likeness * levelness)[free]
-    count = np.asarray(rows.sum(axis=1)).ravel() + pull[free]
-    outside = rows @ np.where(known[:, None], guess, 0.0) + pull[free, None] * front[free]
-    result[free] = solve_laplacian(rows[:, free], count, outside, result[free], PRECISION, ask)
+    start, end = edges.start, edges.end
+    unlike = sum((tone[start] - tone[end]) ** 2 for tone in (YCRCB / ALIKE[:, None]) @ guess.T)
+    x, y, z = edges.way
+    upright = y * y
+    level = 1.0 - upright / np.maximum(x * x + upright + z * z, 1e-20)
+    weight = np.exp(unlike / -2.0) + (least[start] + least[end]) / 2.0
+    # a high power makes diagonals upright too, and as products it costs no logarithm
+    weight *= LEVEL_TIE + (1.0 - LEVEL_TIE) * (level * level * level) ** 2
+
+    number = np.cumsum(~known, dtype=np.int32) - 1
+    between = ~(known[start] | known[end])
+    places = (number[start[between]], number[end[between]])
+    one_way = csr_array((weight[between], places), shape=(free.size, free.size))
+    total = np.bincount(start, weight, known.size) + np.bincount(end, weight, known.size) + pull
+    outside = pull[free, None] * front[free]
+    rim = ~between
+    start, end, weight = start[rim], end[rim], weight[rim]
+    inner_end, outer_end = np.where(known[start], (end, start), (start, end))
+    np.add.at(outside, number[inner_end], weight[:, None] * guess[outer_end])
+    inner = one_way + one_way.T  # half the time of sorting both ways in
+    result[free] = solve_laplacian(inner, total[free], outside, result[free], PRECISION, ask)
     return result

@@ -48,7 +48,7 @@ def solve_laplacian(
     for _ in range(MOST_STEPS):
         ask()
         change = precondition(residual)
-        if np.abs(change).max(initial=0.0) <= precision:
+        if max(change.max(initial=0.0), -change.min(initial=0.0)) <= precision:
             break
         before, power = power, float(np.vdot(residual, change))
         direction *= power / before
@@ -56,7 +56,8 @@ def solve_laplacian(
         turned = matrix @ direction
         step = power / float(np.vdot(direction, turned))
         x += step * direction
-        residual -= step * turned
+        turned *= step
+        residual -= turned
     return x
 
 
@@ -77,7 +78,7 @@ def _two_levels(matrix: csr_array, inner: csr_array, total: Floats) -> Callable[
     def precondition(residual: Floats) -> Floats:
         change = damped * residual
         settled = factors.solve(members @ (residual - matrix @ change))
-        change += np.ascontiguousarray(settled)[group]
+        change += np.take(settled, group, axis=0)  # settled[group] takes three times as long
         rest = residual - matrix @ change
         rest *= damped
         change += rest

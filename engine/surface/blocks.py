@@ -119,7 +119,9 @@ class Blocks:
 
     def nodes_of(self, flat: Numbers) -> Numbers:
         """(N, 3) grid indices of nodes by their flat places in values."""
-        return np.stack(np.unravel_index(self.numbers_of(flat), (self.nodes,) * 3), axis=1)
+        block, local = np.divmod(flat, SIDE**3)
+        inner = np.stack(np.unravel_index(local, (SIDE,) * 3), axis=1)
+        return np.asarray(self.places[block].astype(np.int64) * SIDE + inner)
 
     def crossing_cells(self) -> tuple[Cells, Values]:
         """All crossing cells and their corners, as in `Field`."""

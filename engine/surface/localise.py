@@ -12,6 +12,7 @@ edge joins to the rest; some of those that hang on it by corners of cells are fo
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 from scipy.ndimage import binary_erosion
@@ -27,6 +28,7 @@ from .questions import each_once, unknown_ends
 Query = Callable[[Values], Values]
 
 COARSEST = 64  # nodes a side of the first grid: 3 cm on a person, an arm cannot slip through
+NEXT_TO_NOTHING = 0.005  # of the occupancy in it; where both sides of a node are at most this, so is the node
 MARGIN = 0.3  # after it, more is asked for than crossing cells: around ridges and valleys this near to 0.5,
 EMPTY_SHARE = 0.5  # and in columns of the silhouette without anything, if they are at most this share of it:
 FAINT = 0.02  # around their ridges where these are above this, else all along, as deep as the body is found
@@ -112,7 +114,7 @@ class _Asker:
         self.query, self.tick, self.filling = query, tick, filling
         self.resolution, self.batch, self.levels = resolution, batch, levels
         self.asked, self.level = 0, -1
-        self.stride, self.base, self.span = 1, 0.0, 1.0
+        self.stride, self.base, self.span, self.told = 1, 0.0, 1.0, 0.0
 
     def begin_level(self, stride: int) -> None:
         """The shares assume that a level has four times the surface nodes of the one before."""
@@ -139,18 +141,29 @@ class _Asker:
             grid.values.reshape(-1)[flat[part]] = answer
             grid.known.reshape(-1)[flat[part]] = True
             self.asked += part.size
-            self.tick(self.base + self.span * (start + part.size) / flat.size)
+            # what answers lead to is asked for within the same level, which does not begin anew for that
+            self.told = max(self.told, self.base + self.span * (start + part.size) / flat.size)
+            self.tick(self.told)
 
 
 def _first_grid(asker: _Asker, allowed: Flags) -> Blocks:
-    """Every allowed node, asked for."""
+    """Every allowed node: half of them, as of a chessboard, asked for, then of the others those beside an
+    answer that is not next to nothing, or as deep as the body is found. The rest have the mean of what is
+    beside them."""
     grid = Blocks(allowed)
     used = np.broadcast_to(grid.open[:, :, None], grid.inner.shape)
     places = np.argwhere(used).astype(np.int32)
     shape = (len(places), SIDE, SIDE, SIDE)
     grid.add(places, np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.bool_))
     nodes = np.flatnonzero(~grid.known[2:]) + 2 * SIDE**3
-    asker.ask(grid, nodes)
+    index = grid.nodes_of(nodes)
+    second = _odd(grid.nodes)[tuple(index.T)]
+    asker.ask(grid, nodes[~second])
+    beside = np.stack([_beside(grid.dense(), *step)[tuple(index.T)] for step in product(range(3), (0, 2))])
+    grid.values.reshape(-1)[nodes[second]] = beside.mean(axis=0)[second]
+    second &= (beside > NEXT_TO_NOTHING).any(axis=0) | _depths(grid.dense())[index[:, 2]]
+    asker.ask(grid, nodes[second])
+    grid.known.reshape(-1)[nodes] = True
     answers = grid.values.reshape(-1)[nodes]
     if np.ptp(answers) < SMALLEST_SPREAD:
         said = f"{answers[0]:.3g}"
@@ -161,11 +174,16 @@ def _first_grid(asker: _Asker, allowed: Flags) -> Blocks:
         text = Sentence("The weights are broken: the networks see a body everywhere.")
         raise EngineError("broken_field", text, DAMAGED)
     if asker.filling is not None:
-        found = grid.nodes_of(nodes)
-        asker.filling.learn(found, answers, grid.nodes)
-        points = grid_to_camera(found * asker.stride, asker.resolution).astype(np.float32)
+        asker.filling.learn(index, answers, grid.nodes)
+        points = grid_to_camera(index * asker.stride, asker.resolution).astype(np.float32)
         grid.values.reshape(-1)[nodes] = asker.filling.fill(points, answers)
     return grid
+
+
+def _beside(values: Values, axis: int, start: int) -> Values:
+    """(n, n, n): each node's neighbour along an axis, before it for 0, behind it for 2; beyond the grid 0."""
+    padded = np.pad(values, [(1, 1) if other == axis else (0, 0) for other in range(3)])
+    return along(padded, axis, start, start - 2 or None)
 
 
 def _finer_grid(asker: _Asker, coarse: Blocks, allowed: Flags, wanted: Flags | None) -> Blocks:
@@ -287,9 +305,7 @@ def _depths(values: Values) -> Flags:
 
 def _extreme(values: Values, axis: int) -> Flags:
     """(n, n, n) bool: where values are at least those on both sides along an axis; beyond the grid lies 0."""
-    padded = np.pad(values, [(1, 1) if other == axis else (0, 0) for other in range(3)])
-    low, high = along(padded, axis, None, -2), along(padded, axis, 2, None)
-    return np.asarray((values >= low) & (values >= high))
+    return np.asarray((values >= _beside(values, axis, 0)) & (values >= _beside(values, axis, 2)))
 
 
 def _pooled(columns: Flags, stride: int) -> Flags:

@@ -114,7 +114,7 @@ def test_columns_without_anything_are_searched_as_deep_as_the_body_is():
 
     vertices, _ = isosurface(localise(query, disc_columns(256)))
     assert vertices[:, 0].max() > 0.51, "the hand is found"
-    searched = np.concatenate(asked[1:])  # after the first grid
+    searched = np.concatenate(asked[2:])  # after the first grid's two colours
     assert 0.42 + BEYOND < np.abs(searched[:, 2]).max() < 0.42 + 2 * BEYOND + 2 / COARSEST
     away = searched[(np.abs(sphere(searched, radius=0.42)) > 0.1) & (sphere(searched, hand, 0.1) > 0)]
     assert 0.5 < np.hypot(away[:, 0] - 0.05, away[:, 1]).max() < 0.52, "no rim"
@@ -177,6 +177,25 @@ def test_crossing_cells_hold_every_corner_of_the_surface():
     np.testing.assert_array_equal(cells, np.argwhere((count > 0) & (count < 8)) - 1)
 
 
+def test_half_of_the_first_grid_is_asked_for_only_near_what_is_not_nothing():
+    """A finger that one colour's nodes alone see a trace of is asked for all around."""
+    finger, asked = np.array([0.5, 0.0, 0.8125]), []
+
+    def query(points):
+        asked.append(points)
+        trace = 0.02 * (np.abs(points - finger).max(axis=1) < 0.5 / COARSEST)
+        return np.maximum(soft(sphere(points, radius=0.42), 0.005), trace).astype(np.float32)
+
+    localise(query, all_columns(128), batch=10**6)
+    light, dark = asked[:2]
+    step = 2.0 / COARSEST
+    assert len(light) == COARSEST**3 / 2
+    far = np.abs(dark[:, 2]) > 0.42 + 2 * BEYOND + step
+    assert len(dark) < 0.7 * len(light)
+    assert len(dark[far]) == 6
+    np.testing.assert_allclose(np.linalg.norm(dark[far] - finger, axis=1), step, rtol=1e-5)
+
+
 @pytest.mark.parametrize("coarsest", [32, COARSEST])
 def test_the_first_points_are_those_asked_first(coarsest):
     columns, asked = disc_columns(256), []
@@ -188,7 +207,11 @@ def test_the_first_points_are_those_asked_first(coarsest):
     localise(query, columns, coarsest=coarsest)
     points = first_points(columns, 10**6, coarsest)
     assert len(np.unique(points[:, 2])) == coarsest
-    np.testing.assert_array_equal(points, asked[0])
+    light = np.round((points + 1) * coarsest / 2).sum(axis=1) % 2 == 0
+    np.testing.assert_array_equal(points[light], asked[0])
+    dark = {tuple(point) for point in points[~light]}
+    assert 0 < len(asked[1]) < len(dark)
+    assert {tuple(point) for point in asked[1]} < dark
     few = first_points(columns, 1000, coarsest)
     assert 900 < len(few) <= 1000
     np.testing.assert_allclose(few.mean(axis=0), points.mean(axis=0), atol=0.05)

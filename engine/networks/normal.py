@@ -34,16 +34,25 @@ class NormalMaps:
     back_colour: Tensor | None = None
 
 
+class _Mirrored(nn.ReflectionPad2d):
+    """Reflects the border in the precision that it comes in: autocast on a CPU would widen it to float32, and
+    the next layer would round it back."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(x)
+
+
 class ResidualBlock(nn.Module):
     """Two reflect-padded 3x3 convolutions with instance norm, added to the input (Wang et al. 2018)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv_block = nn.Sequential(
-            nn.ReflectionPad2d(1),
+            _Mirrored(1),
             Conv3x3(channels, channels),
             *_normed(channels),
-            nn.ReflectionPad2d(1),
+            _Mirrored(1),
             Conv3x3(channels, channels),
             _instance_norm(channels),
         )
@@ -60,14 +69,14 @@ class GlobalGenerator(nn.Module):
 
     def __init__(self, channels: tuple[int, ...], blocks: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(3, channels[0], 7), *_normed(channels[0])]
+        layers: list[nn.Module] = [_Mirrored(3), nn.Conv2d(3, channels[0], 7), *_normed(channels[0])]
         for before, after in zip(channels, channels[1:], strict=False):
             layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), *_normed(after)]
         layers += [ResidualBlock(channels[-1]) for _ in range(blocks)]
         for before, after in zip(channels[::-1], channels[-2::-1], strict=False):
             up = nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=1)
             layers += [up, *_normed(after)]
-        layers += [nn.ReflectionPad2d(3), nn.Conv2d(channels[0], 3, 7), nn.Tanh()]
+        layers += [_Mirrored(3), nn.Conv2d(channels[0], 3, 7), nn.Tanh()]
         self.model = nn.Sequential(*layers)
 
     def forward(self, image: Tensor) -> Tensor:

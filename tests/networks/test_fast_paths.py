@@ -14,6 +14,7 @@ from torch.nn import functional
 from engine.asking import asking_between_layers
 from engine.networks import strips, winograd
 from engine.networks.hourglass import ConvBlock, HourglassEncoder
+from engine.networks.normal import GlobalGenerator
 from engine.networks.strips import Spare
 from engine.networks.winograd import Conv3x3
 from engine.photo import crop_around, load_photo
@@ -189,3 +190,14 @@ def test_a_block_in_strips_asks_whether_it_is_to_go_on_at_every_strip(small_stri
     with asking_between_layers([block], lambda: asked.append(1)):
         block(picture(16, 16, 8), Spare())
     assert len(asked) >= 12
+
+
+def test_a_generator_reflects_borders_in_the_precision_of_its_layers() -> None:
+    network = GlobalGenerator((4, 8), 1).eval()
+    given: list[torch.dtype] = []
+    for layer in network.modules():
+        if isinstance(layer, nn.ReflectionPad2d):
+            layer.register_forward_hook(lambda layer, x, made: given.append(made.dtype))
+    with torch.autocast("cpu", torch.bfloat16):
+        network(picture(3, 16, 16))
+    assert given == [torch.float32, *[torch.bfloat16] * 3]

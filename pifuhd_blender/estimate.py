@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """About how long a reconstruction will take, how much memory, how many vertices. Free of bpy.
 
-Measured with one thread on one core of a server's processor, `samples/person_1.jpg`, weights compact:
+Measured with weights compact and one thread on one core of a server's processor, `samples/person_1.jpg`:
 
     resolution   128     256     512
     seconds      1.7     2.3     5.3     (and 1.4 for loading the weights, once)
     memory, MB   465     489     524
     vertices     11,458  46,022  184,532
 
+and of pifuhd on two cores 11.6 s at 256, 16.0 at 512 and 36.4 at 1024 (`python build.py bench`, in float32).
 Vertices grow with the square of the resolution, as a surface does, and so do the questions put to the
 networks. `measured` then scales the seconds by what the last job of the same kind took on this machine.
 """
@@ -31,9 +32,7 @@ class _Cost:
 
 COSTS = {
     "compact": _Cost((1.4, 1.0), (450.0, 20.0)),
-    # The memory was measured (3.05 GiB at 512). The seconds were not: they follow from about 100 times the
-    # arithmetic in the pictures' networks and 10 times in the points', until a job has told better.
-    "pifuhd": _Cost((120.0, 20.0), (3000.0, 20.0)),
+    "pifuhd": _Cost((10.0, 1.6), (3000.0, 20.0)),
 }
 VERTICES = 46_000  # at 256, of somebody who stands; wide clothes have more
 

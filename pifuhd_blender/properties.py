@@ -11,7 +11,7 @@ RESOLUTION_STEP = 32
 _PRESETS = (
     ('DRAFT', "Draft", "Resolution 128: a first look at pose and proportions"),
     ('STANDARD', "Standard", "Resolution 256: enough for most uses"),
-    ('FINE', "Fine", "Resolution 512 and the photograph as a texture: about twice the time of Standard"),
+    ('FINE', "Fine", "Resolution 512 and the photograph as a texture: about three times as long as Standard"),
     ('CUSTOM', "Custom", "Settings of your own"),
 )
 _WEIGHTS = (
@@ -20,7 +20,7 @@ _WEIGHTS = (
         weights.DOWNLOADED,
         "PIFuHD, Downloaded",
         "The checkpoint released with the paper. Needs a download of 1.5 GB, 3 GB of memory and, on a "
-        "processor, minutes. For non-commercial use only",
+        "processor, about a quarter of a minute. For non-commercial use only",
     ),
     (weights.FILE, "File", "A weights file of your own, for example one that was trained with this project"),
 )

@@ -11,10 +11,12 @@ import torch
 from torch.nn import functional
 
 from engine.errors import STAGES, Cancelled, EngineError
+from engine.memory import LESS
 from engine.networks import NormalMaps
 from engine.photo import from_pixels
 from engine.pipeline import choose_device, in_camera_space, people, reconstruct
 from engine.settings import Settings
+from engine.sight import MOST_POINTS
 from engine.surface.meshes import signed_volume
 from engine.weights.presets import NormalNets
 from tests.tiny import TINY
@@ -346,7 +348,7 @@ def test_running_out_of_memory_is_tried_once_more_and_then_named(part, error, mo
     result = run(person(), weights, SMALL)
     np.testing.assert_array_equal(result.vertices, expected.vertices)
     if part == "occupancy":
-        assert max(calls[1:]) <= calls[0] / 8
+        assert max(calls[1:]) <= MOST_POINTS // LESS < calls[0]
     calls.clear()
     failing = {1, 2}
     with pytest.raises(EngineError) as caught:

@@ -9,6 +9,7 @@ Measured with weights compact and one thread on one core of a server's processor
     vertices     11,458  46,022  184,532
 
 and of pifuhd on two cores 11.6 s at 256, 16.0 at 512 and 36.4 at 1024 (`python build.py bench`, in float32).
+
 Vertices grow with the square of the resolution, as a surface does, and so do the questions put to the
 networks. `measured` then scales the seconds by what the last job of the same kind took on this machine.
 """

@@ -159,7 +159,8 @@ def _first_grid(asker: _Asker, allowed: Flags) -> Blocks:
     index = grid.nodes_of(nodes)
     second = _odd(grid.nodes)[tuple(index.T)]
     asker.ask(grid, nodes[~second])
-    beside = np.stack([_beside(grid.dense(), *step)[tuple(index.T)] for step in product(range(3), (0, 2))])
+    values = grid.dense()
+    beside = np.stack([_beside(values, *step)[tuple(index.T)] for step in product(range(3), (0, 2))])
     grid.values.reshape(-1)[nodes[second]] = beside.mean(axis=0)[second]
     second &= (beside > NEXT_TO_NOTHING).any(axis=0) | _depths(grid.dense())[index[:, 2]]
     asker.ask(grid, nodes[second])

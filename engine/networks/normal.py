@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import cast
 
@@ -13,6 +14,9 @@ from .winograd import Conv3x3
 
 MASK_THRESHOLD = 0.5
 """Length of a predicted normal, and value of a predicted mask, above which a pixel belongs to the person."""
+
+VECTOR = 16
+"""How many channels the CPU's norms of bfloat16 take at once."""
 
 DARKEST = 0.02
 """Of a back's colour in [0, 1], and as far below 1 the brightest, where nothing sets it apart from the
@@ -94,13 +98,46 @@ def _normed(channels: int) -> list[nn.Module]:
     return [_instance_norm(channels), nn.ReLU(True)]
 
 
+class _GroupNorm(nn.GroupNorm):
+    """A group norm that takes as long as any other where channels come in odd numbers.
+
+    In bfloat16 on a CPU one of 24 channels of 512 x 512 takes 8.8 ms where one of 48 of 256 x 256 takes 1.3:
+    its kernel goes through channels 16 at a time. Neighbouring pixels side by side as one with twice the
+    channels make that even, and the moments of both are the map's.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        side_by_side = VECTOR // math.gcd(self.num_channels, VECTOR)
+        if (
+            side_by_side == 1
+            or x.device.type != "cpu"
+            or x.dtype != torch.bfloat16
+            or torch.is_grad_enabled()
+            or len(x) > 1
+            or x.shape[3] % side_by_side
+            or not x.is_contiguous(memory_format=torch.channels_last)
+        ):
+            return super().forward(x)
+        _, channels, height, width = x.shape
+        wide = x.permute(0, 2, 3, 1).view(1, height, width // side_by_side, -1).permute(0, 3, 1, 2)
+        # given moments of float32 to update, by nothing, it tells its own in float32 too
+        given = x.new_zeros(2, channels * side_by_side, dtype=torch.float32)
+        moments = torch.batch_norm_update_stats(wide, given[0], given[1], 0.0)
+        groups = self.num_groups, channels // self.num_groups
+        means, variances = (one.view(side_by_side, *groups) for one in moments)
+        mean = means.mean((0, 2))
+        variance = (variances + (means - mean[:, None]) ** 2).mean((0, 2))
+        mean, variance = (one.repeat_interleave(groups[1]) for one in (mean, variance))
+        return torch.batch_norm(x, self.weight, self.bias, mean, variance, False, 0.0, self.eps, False)
+
+
 class _Conv(nn.Sequential):
     """Convolution, group norm over eight groups, ReLU."""
 
     def __init__(self, before: int, after: int, size: int = 3, stride: int = 1) -> None:
         super().__init__(
             nn.Conv2d(before, after, size, stride, size // 2, bias=False),
-            nn.GroupNorm(8, after),
+            _GroupNorm(8, after),
             nn.ReLU(True),
         )
 

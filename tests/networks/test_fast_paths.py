@@ -14,7 +14,7 @@ from torch.nn import functional
 from engine.asking import asking_between_layers
 from engine.networks import strips, winograd
 from engine.networks.hourglass import ConvBlock, HourglassEncoder
-from engine.networks.normal import GlobalGenerator
+from engine.networks.normal import GlobalGenerator, _Conv
 from engine.networks.strips import Spare
 from engine.networks.winograd import Conv3x3
 from engine.photo import crop_around, load_photo
@@ -201,3 +201,20 @@ def test_a_generator_reflects_borders_in_the_precision_of_its_layers() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         network(picture(3, 16, 16))
     assert given == [torch.float32, *[torch.bfloat16] * 3]
+
+
+@pytest.mark.parametrize("height, width", [(6, 16), (5, 7)])  # of 7 not all have a neighbour
+@pytest.mark.parametrize("channels", [24, 8])
+def test_a_norm_of_odd_channels_is_the_plain_one(channels: int, height: int, width: int) -> None:
+    torch.manual_seed(3)
+    (norm,) = (layer for layer in _Conv(3, channels) if isinstance(layer, nn.GroupNorm))
+    norm.weight.normal_()
+    norm.bias.normal_()
+    x = (3 * picture(channels, height, width) + torch.arange(channels)[:, None, None]).to(torch.bfloat16)
+    x = x.contiguous(memory_format=torch.channels_last)
+    made = norm(x)
+    assert made.dtype == torch.bfloat16
+    exact = functional.group_norm(x.double(), 8, norm.weight.double(), norm.bias.double())
+    assert float((made - exact).abs().max()) < 2**-8 * float(exact.abs().max())
+    plain = functional.group_norm(x, 8, norm.weight, norm.bias)
+    assert float((made - exact).abs().mean()) <= 1.1 * float((plain - exact).abs().mean())

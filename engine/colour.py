@@ -93,7 +93,7 @@ def colour_vertices(
         behind[known | (way * metres_per_unit < RIM)] = 0.0
         column, row = _pixels(vertices, PLAIN_SIDE)
         ask()
-        front = _plain_front(photo, mask)[row, column].astype(np.float64)
+        front = _plain_front(photo, mask, row, column).astype(np.float64)
         guess[behind > 0] = front[behind > 0]
         pull = behind * (2.0 * metres_per_unit / (resolution * FRONT_REACH)) ** 2
     continued = _evened(guess, known, edges, UNLIKE + 1.0 - ramp(below_crown, HEAD), front, pull, ask)
@@ -140,8 +140,11 @@ def _eroded(mask: Flags) -> NDArray[np.uint8]:
     return np.asarray(inner, dtype=np.uint8)
 
 
-def _plain_front(photo: NDArray[np.uint8], mask: Flags) -> NDArray[np.uint8]:
-    """The crop at PLAIN_SIDE without prints, folds and fingers, the person's rim carried outward."""
+def _plain_front(
+    photo: NDArray[np.uint8], mask: Flags, row: NDArray[np.intp], column: NDArray[np.intp]
+) -> NDArray[np.uint8]:
+    """The crop without prints, folds and fingers, the person's rim carried outward, at the pixels row and
+    column, (V,) each, of PLAIN_SIDE: (V, 3)."""
     size = (PLAIN_SIDE, PLAIN_SIDE)
     small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
     inner = cv2.resize(_eroded(mask).astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.99
@@ -151,7 +154,11 @@ def _plain_front(photo: NDArray[np.uint8], mask: Flags) -> NDArray[np.uint8]:
         colour = np.zeros((int(label.max()) + 1, 3), dtype=np.uint8)
         colour[label[inner]] = small[inner]
         small = colour[label]
-    return np.asarray(cv2.medianBlur(small, PLAIN_WINDOW), dtype=np.uint8)
+    # of the rest of the picture, which may be most of it, no median is needed
+    top, left = (max(at.min() - PLAIN_WINDOW // 2, 0) for at in (row, column))
+    bottom, right = (at.max() + PLAIN_WINDOW // 2 + 1 for at in (row, column))
+    plain = cv2.medianBlur(np.ascontiguousarray(small[top:bottom, left:right]), PLAIN_WINDOW)
+    return np.asarray(plain[row - top, column - left], dtype=np.uint8)
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,11 @@ def coverage(image: Picture, crop: Crop, side: int) -> Mask:
 
     0 outside the picture; inside it alpha where that is a cut-out, else 1.
     """
-    shape = image.shape[:2]
-    known = image[..., 3] if has_cutout(image) else np.full(shape, 255, dtype=np.uint8)
+    height, width = image.shape[:2]
+    if has_cutout(image):
+        known = image[..., 3]
+    elif min(crop.x, crop.y) >= 0 and crop.x + crop.side <= width and crop.y + crop.side <= height:
+        return np.ones((side, side), dtype=np.float32)
+    else:
+        known = np.full((height, width), 255, dtype=np.uint8)
     return (resize(cut(known, crop, "black"), side, antialias=True) / 255.0).astype(np.float32)

@@ -38,9 +38,9 @@ class Told:
 
 @contextmanager
 def asking_between_layers(networks: Sequence[nn.Module], ask: Ask) -> Iterator[None]:
-    """Have each layer of networks ask before it begins."""
+    """Have each layer of networks ask before it begins; what is made of layers alone does not."""
     with ExitStack() as stack:
-        for network in networks:
-            for layer in network.modules():
+        for layer in (module for network in networks for module in network.modules()):
+            if next(layer.children(), None) is None:
                 stack.callback(layer.register_forward_pre_hook(lambda *_: ask()).remove)
         yield

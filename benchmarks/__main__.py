@@ -26,7 +26,7 @@ from engine.mesh_io import write_whole
 from engine.settings import Settings
 from engine.weights import PRESETS
 
-from . import engine_start, machine, plots
+from . import engine_start, machine, plots, throughput
 from .child import Case, ChildEnded
 from .floor import floors, measure_rates
 from .growth import growth
@@ -85,9 +85,10 @@ def _nodes(text: str) -> int:
 def measure(
     cases: Sequence[Case], runs: int, name: str | None, keep: Callable[[dict[str, Any]], None]
 ) -> dict[str, Any]:
-    """All results, JSON-able: {name, date, machine, runs, rates, engine, comparisons, floors, growth}; see
-    `machine.describe`, `floor.measure_rates` and `engine_start.measure` for each device, `sweep.compare`,
-    `floor.floors`, `growth.growth`. keep: given the results so far after each case, for a run is long."""
+    """All results, JSON-able: {name, date, machine, runs, rates, engine, comparisons, floors, growth,
+    throughput}; see `machine.describe`, `floor.measure_rates` and `engine_start.measure` for each device,
+    `sweep.compare`, `floor.floors`, `growth.growth`, `throughput.measure` for each device and number of
+    processes. keep: given the results so far after each case, for a run is long."""
     devices = list(dict.fromkeys(case.device for case in cases))
     about = machine.describe()
     _tell("the engine's start")
@@ -99,12 +100,22 @@ def measure(
         "rates": {device: measure_rates(torch.device(device)) for device in devices},
         "engine": [engine_start.measure(ROOT, Path(cases[0].photo), device, runs) for device in devices],
         "comparisons": [],
+        "throughput": [],
     }
     for case in cases:
         results["comparisons"].append(compare(case, runs, _tell))
         results["floors"] = floors(results["comparisons"], results["rates"])
         results["growth"] = growth(results["comparisons"])
         keep(results)
+    # last, for so many processes may find too little memory where the rest did not
+    for device in devices:
+        for processes in throughput.process_counts(about["cores"] or 1):
+            jobs = processes * throughput.JOBS[device]
+            one = throughput.measure(throughput.PHOTOS, device, processes, jobs)
+            results["throughput"].append(one)
+            rate = one["people_per_second"]
+            _tell(f"a batch on {device}, processes: {processes}, people a second: {rate:.2f}")
+            keep(results)
     return results
 
 

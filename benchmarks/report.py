@@ -69,6 +69,12 @@ def tables(results: dict[str, Any]) -> str:
             "device | nodes a side | cold: ready | cold: preview | cold: mesh | of which weights | "
             "warm: preview | warm: mesh | preview's share",
             (_engine(one, cases[0]) for one in results["engine"]))]  # fmt: skip
+    # results from before it was measured have none
+    batches = results.get("throughput", [])
+    if batches:
+        parts += ["Batches of photographs, by `compact`, in processes that share the cores, one run each:",
+                  _table("device | nodes a side | processes | people | s | people a second",
+                         map(_batch, batches))]  # fmt: skip
     wanted = targets(results)
     if wanted:
         rows = map(_target, wanted)
@@ -143,6 +149,11 @@ def _engine(one: dict[str, Any], case: dict[str, Any]) -> list[str]:
     times = (cold["ready"], cold["preview"], cold["total"], weights, warm["preview"], warm["total"])
     share = f"{warm['preview'] / warm['total']:.0%}"
     return [one["device"], str(one["resolution"]), *map(_number, times), share]
+
+
+def _batch(one: dict[str, Any]) -> list[str]:
+    counts = map(str, (one["resolution"], one["processes"], one["jobs"]))
+    return [one["device"], *counts, *map(_number, (one["seconds"], one["people_per_second"]))]
 
 
 def _target(one: Target) -> list[str]:

@@ -45,12 +45,19 @@ def started(package, photo, device, runs):
     return {"device": device, "resolution": 256, "cold": cold, "warm": {"preview": 0.75, "total": 3.0}}
 
 
+def shared(photos, device, processes, jobs):
+    return {"device": device, "resolution": 256, "processes": processes, "jobs": jobs,
+            "seconds": 16.0, "people_per_second": jobs / 16}  # fmt: skip
+
+
 @pytest.fixture
 def written(tmp_path, monkeypatch, capsys):
     """The folder that a whole run wrote into, and what it printed."""
     monkeypatch.setattr(benchmarks, "compare", compared)
     monkeypatch.setattr(benchmarks.engine_start, "measure", started)
     monkeypatch.setattr(benchmarks, "measure_rates", lambda device: RATES)
+    monkeypatch.setattr(benchmarks.throughput, "measure", shared)
+    monkeypatch.setattr(benchmarks.throughput, "process_counts", lambda cores: [1, 2])
     benchmarks.main(["--devices", "cpu", "--name", "two cores", "--folder", str(tmp_path), "--runs", "1"])
     return tmp_path, capsys.readouterr().out
 
@@ -76,7 +83,10 @@ def test_a_run_writes_its_results_and_prints_them(written):
     assert "| compact | 256 | cpu | float32 | 0.5 / 0.0278 = 18 | 0.5 / 0.0535 m = 9.34 |" in printed
     assert "| compact | cpu | 256, 512, 1024 | 2, 8, 32 | 0% | 0, 1, 3 | 0% |" in printed
     assert "| cpu | 256 | 0.3 | 4 | 5.5 | 0.1 | 0.75 | 3 | 25% |" in printed
+    assert "| cpu | 256 | 1 | 8 | 16 | 0.5 |" in printed
+    assert "| cpu | 256 | 2 | 16 | 16 | 1 |" in printed
     assert "| `compact` at 256, cpu: s | 3.25 | at most 3 | no |" in printed
+    assert "people a second, in a batch" not in printed, "a target of a GPU alone"
     where = "`pifuhd` at 512, cpu"
     assert f"| {where}: times as fast as the published procedure | 8 | at least 5 | yes |" in printed
     assert f"| {where}, bfloat16: voxels from float32's mesh, 99 % | 0.0789 | at most 0.5 | yes |" in printed
@@ -91,6 +101,26 @@ def test_a_share_that_grows_otherwise_and_a_slow_procedure_miss_their_targets():
     assert missed == ["times as fast as the published procedure", "voxels from the published mesh, 99 %",
                       "time of the surface stage, share off c r^2"]  # fmt: skip
     assert len(found) == 8
+
+
+@pytest.mark.parametrize("most, holds", [(59.9, False), (60.1, True)])
+def test_of_all_batches_on_a_gpu_the_fastest_is_held_to_the_target(most, holds):
+    batches = [
+        {"device": device, "resolution": 256, "people_per_second": rate}
+        for device, rate in [("cpu", 99.0), ("cuda", 20.0), ("cuda", most), ("cuda", 40.0)]
+    ]
+    (found,) = targets({"comparisons": [], "growth": [], "engine": [], "throughput": batches})
+    assert found.what == "`compact` at 256, cuda: people a second, in a batch"
+    assert (found.measured, found.bound, found.holds) == (most, 60.0, holds)
+
+
+def test_results_from_before_batches_were_measured_make_the_same_tables_without_theirs(written):
+    folder, printed = written
+    results = json.loads((folder / "two-cores.json").read_text(encoding="utf-8"))
+    del results["throughput"]
+    parts = printed.rstrip().split("\n\n")
+    at = next(number for number, part in enumerate(parts) if part.startswith("Batches"))
+    assert report.tables(results).rstrip().split("\n\n") == parts[:at] + parts[at + 2 :]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +156,7 @@ def test_what_was_measured_before_a_process_ended_is_kept(tmp_path, monkeypatch,
 def test_every_table_has_as_many_cells_in_each_row(written):
     _, printed = written
     tables = [part.splitlines() for part in printed.split("\n\n") if part.startswith("|")]
-    assert len(tables) == 9
+    assert len(tables) == 10
     for table in tables:
         assert len({line.count("|") for line in table}) == 1
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ import torch
 from engine.errors import EngineError
 from engine.mesh_io import write_whole
 from engine.settings import Settings
+from engine.spawn import SPINS
 from engine.weights import PRESETS
 
 from . import engine_start, machine, plots, throughput
@@ -61,6 +63,7 @@ def main(arguments: Sequence[str]) -> None:
         for device in options.devices for preset in options.presets for resolution in options.resolutions
     ]  # fmt: skip
     options.folder.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault(*SPINS)  # as the engine has it; for the processes that are measured
 
     def keep(results: dict[str, Any]) -> None:
         text = f"{json.dumps(results, indent=1)}\n"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The real engine's start and its end with its parent; the fake one of tests/link does what it cannot."""
 
+import os
 import subprocess
 import sys
 import time
@@ -21,6 +22,14 @@ import sys
 import engine.cli.main, engine.server, engine.worker
 print(sorted({"torch", "scipy", "cv2", "skimage"} & set(sys.modules)))
 """
+WAITING = """
+import os, runpy, sys
+sys.argv[1:] = ["--version"]
+try:
+    runpy.run_module("engine", run_name="__main__")
+finally:
+    print(os.environ["GOMP_SPINCOUNT"], "torch" in sys.modules)
+"""
 PARENT = """
 import sys
 from pathlib import Path
@@ -31,6 +40,14 @@ print(engine._child.process.pid, flush=True)
 photo, settings = Path(sys.argv[2]).read_bytes(), {"resolution": 512, "device": "cpu"}
 client.reconstruct(photo, settings, lambda stage, *_: print(stage, flush=True), lambda: False)
 """
+
+
+@pytest.mark.parametrize("own, kept", [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7")])
+def test_threads_that_wait_leave_the_cores_to_others_unless_the_user_says_otherwise(own, kept):
+    environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"} | own
+    said = subprocess.check_output(
+        [sys.executable, "-c", WAITING], cwd=ROOT, text=True, env=environment)
+    assert said.splitlines()[-1] == f"{kept} False"
 
 
 def test_it_is_ready_before_pytorch_is_loaded(tmp_path):

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 SEARCH_PATH: Final = "LD_LIBRARY_PATH"
 """Where Linux looks for libraries before it looks where a program says its own are."""
-SPINS: Final = ("GOMP_SPINCOUNT", "10000")
+SPINS: Final = ("GOMP_SPINCOUNT", "30000")
 """How often a thread of PyTorch's looks for its next piece of work before it goes to sleep. As often as
 usual, 300,000 times, it holds a core that another program wants: beside two that keep both cores busy a
-`compact` job at 256 took 4.6 s, and so takes 2.4, where alone it takes 1.2; two engines at once took 13 s
-each, and so take 2.3. To sleep at once costs a job that is alone 8 %."""
+`compact` job at 256 took 4.6 s, and so takes 2.9, where alone it takes 1.2; two engines at once took 13 s
+each, and so take 3.4. At 10,000 they take 2.4 and 2.3, but a `pifuhd` job that is alone 8 % longer."""
 
 
 def command(python: str, *arguments: str, module: str = "engine") -> list[str]:

@@ -42,7 +42,7 @@ client.reconstruct(photo, settings, lambda stage, *_: print(stage, flush=True), 
 """
 
 
-@pytest.mark.parametrize("own, kept", [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7")])
+@pytest.mark.parametrize("own, kept", [({}, "30000"), ({"GOMP_SPINCOUNT": "7"}, "7")])
 def test_threads_that_wait_leave_the_cores_to_others_unless_the_user_says_otherwise(own, kept):
     environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"} | own
     said = subprocess.check_output(

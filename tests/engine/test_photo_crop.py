@@ -117,6 +117,14 @@ def test_coverage_is_alpha_inside_and_nothing_outside():
     assert inside[16:].min() == 1
 
 
+def test_coverage_of_a_picture_without_alpha_is_where_there_is_a_picture():
+    picture = np.zeros((48, 64, 3), dtype=np.uint8)
+    assert (coverage(picture, Crop(16, 0, 48), 20) == 1.0).all()
+    reaching_out = coverage(picture, Crop(17, 0, 48), 48)
+    assert (reaching_out[:, :47] == 1.0).all()
+    assert (reaching_out[:, 47] == 0.0).all()
+
+
 def test_nearly_opaque_alpha_is_no_cutout():
     rgba = np.full((32, 32, 4), 250, dtype=np.uint8)
     assert not has_cutout(rgba)

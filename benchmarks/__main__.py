@@ -4,7 +4,7 @@
     python -m benchmarks [--presets compact pifuhd] [--resolutions 256 512 1024] [--runs 3] ...
 
 Prints tables, and writes NAME.json, NAME-seconds.png and NAME-memory.png into benchmarks/results. Give the
-machine nothing else to do: with the defaults it takes half an hour on two cores, and 16 GB. What was measured
+machine nothing else to do: with the defaults it takes 21 minutes on two cores, and 16 GB. What was measured
 before an interruption is kept.
 """
 

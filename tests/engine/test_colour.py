@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engine import colour
-from engine.colour import colour_vertices, normal_colours
+from engine.colour import PLAIN_SIDE, _plain_front, colour_vertices, normal_colours
 from engine.space import camera_to_image, image_to_texel, texel_to_image
 from engine.surface.isosurface import isosurface
 from engine.surface.localise import localise
@@ -306,3 +306,14 @@ def test_a_part_of_which_nothing_is_seen_gets_the_mean_and_nothing_seen_gets_gre
     np.testing.assert_array_equal(colours, [(90, 120, 200)] * len(vertices))
     nothing = colour_vertices(vertices, faces, photo, np.zeros_like(mask), RESOLUTION)
     np.testing.assert_array_equal(nothing, [(128, 128, 128)] * len(vertices))
+
+
+def test_the_plain_front_is_the_same_wherever_it_is_looked_at():
+    photo = np.random.default_rng(5).integers(0, 256, (300, 300, 3), dtype=np.uint8)
+    mask = np.zeros((128, 128), dtype=bool)
+    mask[20:110, 50:90] = True
+    rows, columns = np.indices((PLAIN_SIDE, PLAIN_SIDE)).reshape(2, -1)
+    whole = _plain_front(photo, mask, rows, columns).reshape(PLAIN_SIDE, PLAIN_SIDE, 3)
+    for part in (np.s_[40:200, 90:170], np.s_[0:1, 250:256], np.s_[120:121, 7:8]):
+        rows, columns = (at[part].ravel() for at in np.indices((PLAIN_SIDE, PLAIN_SIDE)))
+        assert np.array_equal(_plain_front(photo, mask, rows, columns), whole[part].reshape(-1, 3))

@@ -15,22 +15,24 @@ Frames (units):
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 Floats = NDArray[np.floating[Any]]
+Coordinates = TypeVar("Coordinates", NDArray[Any], Tensor)
 
 
-def grid_to_camera(nodes: Floats | NDArray[np.integer[Any]], resolution: int) -> Floats:
+def grid_to_camera(nodes: Coordinates, resolution: int) -> Coordinates:
     """Grid indices (..., any), fractional ones too, to camera coordinates: node i lies at -1 + 2 i / r."""
-    return np.asarray(nodes) * (2.0 / resolution) - 1.0
+    return nodes * (2.0 / resolution) - 1.0
 
 
-def camera_to_grid(points: Floats, resolution: int) -> Floats:
+def camera_to_grid(points: Coordinates, resolution: int) -> Coordinates:
     """Inverse of grid_to_camera; gives fractional indices."""
-    return (np.asarray(points) + 1.0) * (resolution / 2.0)
+    return (points + 1.0) * (resolution / 2.0)
 
 
 def camera_to_image(points: Floats) -> Floats:
@@ -43,19 +45,19 @@ def image_to_camera(points: Floats) -> Floats:
     return camera_to_image(points)
 
 
-def image_to_texel(plane: Floats, side: int) -> Floats:
+def image_to_texel(plane: Coordinates, side: int) -> Coordinates:
     """Image plane [-1, 1] to indices of pixel CENTRES of the crop resized to side x side.
 
     -1 and 1 are the crop's outer edges, as for the camera that rendered the training pictures, so the same
     point is meant whatever the side. (The networks read their features with the rim's pixel centres at -1
     and 1, as published: at most half a feature pixel off, the same in training and here.)
     """
-    return np.asarray((np.asarray(plane) + 1.0) * (side / 2.0) - 0.5)
+    return (plane + 1.0) * (side / 2.0) - 0.5
 
 
-def texel_to_image(texels: Floats, side: int) -> Floats:
+def texel_to_image(texels: Coordinates, side: int) -> Coordinates:
     """Inverse of image_to_texel."""
-    return np.asarray((np.asarray(texels) + 0.5) * (2.0 / side) - 1.0)
+    return (texels + 0.5) * (2.0 / side) - 1.0
 
 
 @dataclass(frozen=True)

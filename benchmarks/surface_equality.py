@@ -15,13 +15,14 @@ import time
 import numpy as np
 
 from engine.surface.isosurface import isosurface
-from engine.surface.localise import COARSEST, localise
+from engine.surface.localise import COARSEST
 from tests.engine.fields import (
     all_columns,
     assert_same,
     dense_mesh,
     dense_values,
     disc_columns,
+    localised,
     looked_up,
     parts,
 )
@@ -35,7 +36,7 @@ LINE = "{:26} {:>9} {:>9} {:>7} {:>10} {:>11} {:>10}"
 def compare(name, function, columns):
     values = dense_values(function, columns)
     started = time.monotonic()
-    field = localise(looked_up(values), columns)
+    field = localised(looked_up(values), columns)
     mesh = isosurface(field)
     seconds = time.monotonic() - started
     dense = dense_mesh(values)

@@ -239,6 +239,12 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def surface_device(device: torch.device) -> torch.device:
+    """Where the surface is computed for networks on a device: there on CUDA, on the CPU for MPS, which has no
+    float64."""
+    return device if device.type == "cuda" else torch.device("cpu")
+
+
 def _silhouette(sight: Sight) -> Callable[[Crop], Mask]:
     return lambda crop: sight.mask(crop, sight.normals(crop), sight.preset.coarse_size)
 
@@ -271,18 +277,19 @@ def _occupancy(
     progress: ProgressCallback, coarsest: int = COARSEST,
 ) -> Field:
     """Localise the surface inside the silhouette."""
-    columns = _hull_columns(person, resolution)
-    reference = torch.from_numpy(first_points(columns, NORM_POINTS, coarsest)).to(sight.device)
-    fixed = sight.network.with_norms(features, reference)
+    where = surface_device(sight.device)
+    columns = torch.from_numpy(_hull_columns(person, resolution)).to(where)
+    reference = first_points(columns, NORM_POINTS, coarsest)
+    fixed = sight.network.with_norms(features, reference.to(sight.device))
 
-    def query(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    def query(points: torch.Tensor) -> torch.Tensor:
         return sight.occupancy(fixed, points)
 
     def tick(share: float) -> None:
         progress("surface", math.floor(99 * share), 100, "%")
 
     # networks without a silhouette of their own are asked as they were published
-    filling = Filling(person) if sight.preset.has_mask else None
+    filling = Filling(person, where) if sight.preset.has_mask else None
     return localise(query, columns, batch, tick, filling, coarsest)
 
 

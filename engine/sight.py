@@ -128,12 +128,10 @@ class Sight:
         widest = max(width for level in levels for width in level.mlp[1:])
         return min(MOST_POINTS, POINT_BYTES // (widest * self.precision.itemsize))
 
-    def occupancy(self, features: Features, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Occupancy (N,) in [0, 1] of camera-space points (N, 3)."""
+    def occupancy(self, features: Features, points: torch.Tensor) -> torch.Tensor:
+        """Occupancy (N,) float32 in [0, 1] of camera-space points (N, 3), on the points' device."""
         with self._layers():
-            answer = self.network.occupancy(features, torch.from_numpy(points).to(self.device))
-        values: NDArray[np.float32] = answer.float().cpu().numpy()
-        return values
+            return self.network.occupancy(features, points.to(self.device)).float().to(points.device)
 
     def _layers(self) -> AbstractContextManager[object]:
         if self.precision == torch.float32:

@@ -9,220 +9,208 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
-from .field import CORNERS, LEVEL, Cells, Flags, Values
+from .field import CORNERS, LEVEL
 
 SIDE: Final = 8  # nodes of a block; 4 is half as fast, 4 and 16 take more memory
 NOTHING, FULL = 0, 1  # the numbers of the two blocks that stand for all without surface
 CHUNK: Final = 2048  # blocks looked at together: 8 MB of their nodes and those around
 
-Places = NDArray[np.int32]
-Numbers = NDArray[np.int64]
-Rows = NDArray[np.uint16]
-
 
 class Blocks:
     """The values at the nodes^3 nodes of a grid: 0 beyond its border and where a column is not allowed.
 
-    allowed: (nodes, nodes) bool, [x, y] columns in which there may be something. places: (B, 3) int32, each
-    block's lowest node / 8; values: (B, 8, 8, 8) float32 in [0, 1]; known: the same, bool, where values are
-    the networks' own rather than foretold, or 0 because nothing is allowed there. The first two blocks are
-    NOTHING and FULL. number: block of each place, with a border of NOTHING around.
+    allowed: (nodes, nodes) bool, [x, y] columns in which there may be something; everything lies on its
+    device. places: (B, 3) int64, each block's lowest node / 8; values: (B, 8, 8, 8) float32 in [0, 1]; known:
+    the same, bool, where values are the networks' own rather than foretold, or 0 because nothing is allowed
+    there. The first two blocks are NOTHING and FULL. number: int64, block of each place, with a border of
+    NOTHING around.
     """
 
-    def __init__(self, allowed: Flags) -> None:
+    def __init__(self, allowed: Tensor) -> None:
         self.nodes = allowed.shape[0]
         count = -(-self.nodes // SIDE)
-        self.allowed = np.zeros((count * SIDE, count * SIDE), dtype=np.bool_)
+        self.allowed = allowed.new_zeros((count * SIDE, count * SIDE))
         self.allowed[: self.nodes, : self.nodes] = allowed
-        self.number = np.full((count + 2,) * 3, NOTHING, dtype=np.int32)
-        self.places: Places = np.zeros((2, 3), dtype=np.int32)
-        self.values: Values = np.zeros((2, SIDE, SIDE, SIDE), dtype=np.float32)
+        device = allowed.device
+        self.number = torch.full((count + 2,) * 3, NOTHING, device=device)
+        self.places = torch.zeros((2, 3), dtype=torch.int64, device=device)
+        self.values = torch.zeros((2, SIDE, SIDE, SIDE), device=device)
         self.values[FULL] = 1.0
-        self.known: Flags = np.zeros(self.values.shape, dtype=np.bool_)
+        self.known = torch.zeros_like(self.values, dtype=torch.bool)
 
     @property
-    def inner(self) -> NDArray[np.int32]:
+    def inner(self) -> Tensor:
         """number without its border, a view."""
         return self.number[1:-1, 1:-1, 1:-1]
 
-    def add(self, places: Places, values: Values, known: Flags) -> None:
+    def add(self, places: Tensor, values: Tensor, known: Tensor) -> None:
         """Take in new blocks; their nodes that are not allowed become known to be 0."""
-        outside = ~self._allowed_in(places)
-        values[outside], known[outside] = 0.0, True
-        self.inner[tuple(places.T)] = np.arange(len(self.places), len(self.places) + len(places))
-        self.places = np.concatenate([self.places, places])
-        self.values = np.concatenate([self.values, values])
-        self.known = np.concatenate([self.known, known])
+        inside = self._allowed_in(places)
+        first = len(self.places)
+        self.inner[places.unbind(1)] = torch.arange(first, first + len(places), device=places.device)
+        self.places = torch.cat([self.places, places])
+        self.values = torch.cat([self.values, values * inside])
+        self.known = torch.cat([self.known, known | ~inside])
 
     @property
-    def tiles(self) -> Flags:
-        """allowed as (count, 8, count, 8), a view: the columns of each column of blocks."""
+    def tiles(self) -> Tensor:
+        """allowed as (count, count, 8, 8), a view: the columns of each column of blocks."""
         count = len(self.allowed) // SIDE
-        return self.allowed.reshape(count, SIDE, count, SIDE)
+        return self.allowed.reshape(count, SIDE, count, SIDE).transpose(1, 2)
 
     @property
-    def open(self) -> Flags:
+    def open(self) -> Tensor:
         """(count, count) bool: columns of blocks in which some column is allowed."""
-        return np.asarray(self.tiles.any(axis=(1, 3)))
+        return self.tiles.any(3).any(2)
 
-    def _allowed_in(self, places: Places) -> Flags:
+    def _allowed_in(self, places: Tensor) -> Tensor:
         """(B, 8, 8, 8) bool."""
-        tiles = self.tiles[places[:, 0], :, places[:, 1], :]
-        depth = places[:, 2, None] * SIDE + np.arange(SIDE) < self.nodes
-        return np.asarray(tiles[:, :, :, None] & depth[:, None, None, :])
+        x, y, z = places.unbind(1)
+        depth = z[:, None] * SIDE + torch.arange(SIDE, device=z.device) < self.nodes
+        return self.tiles[x, y][:, :, :, None] & depth[:, None, None, :]
 
-    def around(
-        self, pool: NDArray[Any], places: Places, low: tuple[int, int, int], size: int
-    ) -> NDArray[Any]:
+    def around(self, pool: Tensor, places: Tensor, low: tuple[int, int, int], size: int) -> Tensor:
         """(B, size, size, size) of pool (values or known) from node low, -8..8, of each of places on.
 
         At most the neighbouring blocks are reached into.
         """
-        found = np.empty((len(places), size, size, size), dtype=pool.dtype)
-        for step in product((-1, 0, 1), repeat=3):
+        found = pool.new_empty((len(places), size, size, size))
+        x, y, z = (places + 1).unbind(1)
+        for step in product(*(range(start // SIDE, (start + size - 1) // SIDE + 1) for start in low)):
             first = [max(start, SIDE * at) for start, at in zip(low, step)]
             stop = [min(start + size, SIDE * at + SIDE) for start, at in zip(low, step)]
-            if all(a < b for a, b in zip(first, stop)):
-                blocks = self.number[tuple((places + 1 + np.array(step)).T)]
-                target = tuple(slice(a - start, b - start) for a, b, start in zip(first, stop, low))
-                source = tuple(slice(a - SIDE * at, b - SIDE * at) for a, b, at in zip(first, stop, step))
-                found[(slice(None), *target)] = pool[(blocks, *source)]
+            blocks = self.number[x + step[0], y + step[1], z + step[2]]
+            target = tuple(slice(a - start, b - start) for a, b, start in zip(first, stop, low))
+            source = tuple(slice(a - SIDE * at, b - SIDE * at) for a, b, at in zip(first, stop, step))
+            found[(slice(None), *target)] = pool[(slice(None), *source)][blocks]
         return found
 
-    def _inside(self, places: Places) -> Rows:
-        """(B, 10, 10) uint16: which nodes are inside from node -1 of each of places on; along z in bits, the
-        lowest first. The eleventh and those after it mean nothing."""
-        inside = _packed(self.values > LEVEL)
-        rows = np.zeros((len(places), SIDE + 2, SIDE + 2), dtype=np.uint16)
+    def inside(self, places: Tensor) -> Tensor:
+        """(B, 10, 10) int32: which nodes are inside from node -1 of each of places on; along z in ten bits,
+        the lowest first."""
+        rows = packed(self.values > LEVEL)
+        found = rows.new_zeros((len(places), SIDE + 2, SIDE + 2))
         here, there = [slice(1), slice(1, -1), slice(-1, None)], [slice(-1, None), slice(None), slice(1)]
-        for x, y, z in product((0, 1, 2), repeat=3):
-            blocks = self.number[tuple((places + (x, y, z)).T)]
-            beside = inside[blocks, there[x], there[y]].astype(np.uint16)
-            rows[:, here[x], here[y]] |= beside >> (SIDE - 1) if z == 0 else beside << (SIDE * z - SIDE + 1)
-        return rows
+        for x, y, z in product(range(3), repeat=3):
+            blocks = self.number[(places + places.new_tensor((x, y, z))).unbind(1)]
+            beside = rows[:, there[x], there[y]][blocks]
+            beside = beside >> (SIDE - 1) if z == 0 else (beside & (1 if z == 2 else -1)) << (SIDE * z - SIDE + 1)
+            found[:, here[x], here[y]] |= beside
+        return found
 
-    def _crossing(self, blocks: Numbers) -> Rows:
-        """(B, 9, 9) uint16: which cells are crossed, from node -1 of blocks on; along z in nine bits."""
-        inside = self._inside(self.places[blocks])
-        return fold(inside, both=False) & ~fold(inside, both=True) & np.uint16((1 << SIDE + 1) - 1)
-
-    def numbers_of(self, flat: Numbers) -> Numbers:
-        """(N,) the nodes' numbers in the grid, as `linear` counts them, by their flat places in values."""
-        block, local = np.divmod(flat, SIDE**3)
-        inner = np.stack(np.unravel_index(np.arange(SIDE**3), (SIDE,) * 3), axis=1)
-        return np.asarray(linear(self.places * SIDE, self.nodes)[block] + linear(inner, self.nodes)[local])
-
-    def nodes_of(self, flat: Numbers) -> Numbers:
+    def nodes_of(self, flat: Tensor) -> Tensor:
         """(N, 3) grid indices of nodes by their flat places in values."""
-        block, local = np.divmod(flat, SIDE**3)
-        inner = np.stack(np.unravel_index(local, (SIDE,) * 3), axis=1)
-        return np.asarray(self.places[block].astype(np.int64) * SIDE + inner)
+        return self.places[flat // SIDE**3] * SIDE + unravelled(flat % SIDE**3, SIDE)
 
-    def crossing_cells(self) -> tuple[Cells, Values]:
+    def crossing_cells(self) -> tuple[Tensor, Tensor]:
         """All crossing cells and their corners, as in `Field`."""
-        blocks = np.arange(2, len(self.places))
-        bits = self._crossing(blocks).astype("<u2")[..., None].view(np.uint8)
-        crossing = np.unpackbits(bits, axis=3, count=SIDE + 1, bitorder="little").reshape(len(blocks), -1)
-        inner = np.stack(np.unravel_index(np.arange((SIDE + 1) ** 3), (SIDE + 1,) * 3), axis=1)
-        number, corners = [np.zeros(0, dtype=np.int64)], [np.zeros((0, 8), dtype=np.float32)]
-        for start in range(0, len(blocks), CHUNK):
-            part = self.places[2 + start : 2 + start + CHUNK]
-            block, local = np.divmod(np.flatnonzero(crossing[start : start + CHUNK]), len(inner))
+        corner = linear(torch.from_numpy(CORNERS).to(self.places.device), SIDE + 2)
+        numbers, corners = [self.places.new_zeros(0)], [self.values.new_zeros((0, len(CORNERS)))]
+        for start in range(2, len(self.places), CHUNK):
+            part = self.places[start : start + CHUNK]
+            found = flags_of(crossing(self.inside(part)), SIDE + 1).reshape(-1).nonzero()[:, 0]
+            block, local = found // (SIDE + 1) ** 3, unravelled(found % (SIDE + 1) ** 3, SIDE + 1)
             # cells are numbered from -1, where the lowest of a block's are
-            number.append(linear(part * SIDE, self.nodes + 1)[block] + linear(inner, self.nodes + 1)[local])
+            numbers.append(linear(part[block] * SIDE + local, self.nodes + 1))
+            lowest = block * (SIDE + 2) ** 3 + linear(local, SIDE + 2)
             values = self.around(self.values, part, (-1, -1, -1), SIDE + 2)
-            lowest = block * (SIDE + 2) ** 3 + linear(inner, SIDE + 2)[local]
-            corners.append(values.reshape(-1)[lowest[:, None] + linear(CORNERS, SIDE + 2)])
+            corners.append(values.reshape(-1)[lowest[:, None] + corner])
         # Blocks overlap by the cells between them, for their lowest corner may lie where there is no block.
-        every = np.concatenate(number)
-        order = np.argsort(every)
-        first = order[np.diff(every[order], prepend=-1) > 0]
-        cells = np.stack(np.unravel_index(every[first], (self.nodes + 1,) * 3), axis=1)
-        return cells.astype(np.int32) - 1, np.concatenate(corners)[first]
+        every, order = torch.cat(numbers).sort()
+        first = torch.ones_like(every, dtype=torch.bool)
+        first[1:] = every[1:] > every[:-1]
+        return unravelled(every[first], self.nodes + 1) - 1, torch.cat(corners)[order[first]]
 
-    def sides_of_finer(self, places: Places) -> Flags:
+    def sides_of_finer(self, places: Tensor) -> Tensor:
         """(B, 2) bool: whether some node in or beside blocks of the grid twice as fine is outside, inside."""
-        sides = np.empty((len(places), 2), dtype=np.bool_)
-        for part, coarse, low in _halves(places):
+        sides = places.new_empty((len(places), 2), dtype=torch.bool)
+        size = SIDE // 2 + 2
+        for part, coarse, (x, y, z) in _halves(places):
             # The fine nodes -1..8 lie between the nodes 0..3 that are here too and one around them.
-            start = (low[0] - 1, low[1] - 1, low[2] - 1)
-            inside = self.around(self.values, coarse, start, SIDE // 2 + 2).reshape(len(part), -1) > LEVEL
-            sides[part] = np.stack([~inside.all(axis=1), inside.any(axis=1)], axis=1)
+            inside = self.inside(coarse)[:, x : x + size, y : y + size].flatten(1) >> z & ((1 << size) - 1)
+            sides[part] = torch.stack([(inside < (1 << size) - 1).any(1), (inside > 0).any(1)], 1)
         return sides
 
-    def finer(self, places: Places) -> tuple[Values, Flags]:
+    def finer(self, places: Tensor) -> tuple[Tensor, Tensor]:
         """Blocks of the grid twice as fine, whose node 2 i is node i here: values and known, (B, 8, 8, 8).
 
         Values are trilinear between the nodes; known is what is known here.
         """
-        values = np.empty((len(places), SIDE, SIDE, SIDE), dtype=np.float32)
-        known = np.zeros(values.shape, dtype=np.bool_)
+        values = self.values.new_empty((len(places), SIDE, SIDE, SIDE))
+        known = torch.zeros_like(values, dtype=torch.bool)
         for part, coarse, low in _halves(places):
             values[part] = _twice(self.around(self.values, coarse, low, SIDE // 2 + 1))
             known[part, ::2, ::2, ::2] = self.around(self.known, coarse, low, SIDE // 2)
         return values, known
 
-    def dense(self) -> Values:
+    def dense(self) -> Tensor:
         """All values, (nodes, nodes, nodes) float32; for coarse grids."""
-        tiles = self.values[self.inner].transpose(0, 3, 1, 4, 2, 5)
+        tiles = self.values[self.inner].permute(0, 3, 1, 4, 2, 5)
         size = self.inner.shape[0] * SIDE
-        return np.asarray(tiles.reshape((size,) * 3)[(slice(self.nodes),) * 3])
+        return tiles.reshape((size,) * 3)[(slice(self.nodes),) * 3]
 
 
-def _halves(places: Places) -> Iterator[tuple[Numbers, Places, tuple[int, int, int]]]:
+def _halves(places: Tensor) -> Iterator[tuple[Tensor, Tensor, tuple[int, int, int]]]:
     """Chunks of the blocks at places by the eighth they are of a block of the grid half as fine: which of
     them, the coarse blocks' places, and the lowest node within these."""
-    for half in product((0, 1), repeat=3):
-        at = np.flatnonzero((places % 2 == half).all(axis=1))
+    eighth = linear(places % 2, 2)
+    for number, half in enumerate(product((0, 1), repeat=3)):
         low = (SIDE // 2 * half[0], SIDE // 2 * half[1], SIDE // 2 * half[2])
-        for start in range(0, len(at), CHUNK):
-            part = at[start : start + CHUNK]
+        for part in (eighth == number).nonzero()[:, 0].split(CHUNK):
             yield part, places[part] // 2, low
 
 
-def linear(index: NDArray[Any], size: int) -> Numbers:
-    """Grid indices (..., 3) of a grid of size^3 to single numbers, in the order (x, y, z)."""
-    x, y, z = np.moveaxis(index.astype(np.int64), -1, 0)
-    return np.asarray((x * size + y) * size + z)
+def linear(index: Tensor, size: int) -> Tensor:
+    """Grid indices (..., 3) int64 of a grid of size^3 to single numbers, in the order (x, y, z)."""
+    x, y, z = index.unbind(-1)
+    return (x * size + y) * size + z
 
 
-def _twice(nodes: Values) -> Values:
+def unravelled(number: Tensor, size: int) -> Tensor:
+    """The inverse of `linear`: (...,) to (..., 3)."""
+    return torch.stack([number // size**2, number // size % size, number % size], -1)
+
+
+def _twice(nodes: Tensor) -> Tensor:
     """Trilinear interpolation (B, n + 1, n + 1, n + 1) to (B, 2 n, 2 n, 2 n): node 2 i is node i."""
     for axis in (1, 2, 3):
         low, high = along(nodes, axis, None, -1), along(nodes, axis, 1, None)
-        nodes = interleave(low, (low + high) * np.float32(0.5), axis)
+        nodes = interleave(low, (low + high) * 0.5, axis)
     return nodes
 
 
-def _packed(flags: Flags) -> NDArray[np.uint8]:
-    """(B, 8, 8, 8) to (B, 8, 8), those along the last axis as bits, the lowest first."""
-    return np.packbits(flags, bitorder="little").reshape(flags.shape[:-1])
+def packed(flags: Tensor) -> Tensor:
+    """(B, 8, 8, 8) bool to (B, 8, 8) int32, those along the last axis as bits, the lowest first."""
+    # eight bytes of 0 or 1 are one number, and the product gathers their lowest bits in its highest byte
+    gathered = flags.contiguous().view(torch.int64)[..., 0] * 0x0102040810204080 >> 56
+    return gathered.int() & 0xFF
 
 
-def fold(rows: Rows, both: bool) -> Rows:
-    """Combine the two ends of every edge along all three axes: nodes (B, n, n), along z in bits, to cells,
-    one fewer along each."""
-    combine = np.bitwise_and if both else np.bitwise_or
-    rows = combine(rows, rows >> 1)
+def flags_of(rows: Tensor, count: int) -> Tensor:
+    """(..., count) bool: the lowest bits of rows, int32."""
+    return (rows[..., None] >> torch.arange(count, dtype=torch.int32, device=rows.device) & 1).bool()
+
+
+def crossing(rows: Tensor) -> Tensor:
+    """(B, n - 1, n - 1) int32: cells whose corners disagree; rows (B, n, n), nodes, along z in bits as they
+    are. The last bit means nothing."""
+    some, every = rows | rows >> 1, rows & rows >> 1
     for axis in (1, 2):
-        rows = combine(along(rows, axis, None, -1), along(rows, axis, 1, None))
-    return rows
+        some = along(some, axis, None, -1) | along(some, axis, 1, None)
+        every = along(every, axis, None, -1) & along(every, axis, 1, None)
+    return some & ~every
 
 
-def along(array: NDArray[Any], axis: int, start: int | None, stop: int | None) -> NDArray[Any]:
+def along(array: Tensor, axis: int, start: int | None, stop: int | None) -> Tensor:
     """array[start:stop] along one axis, a view."""
-    index = [slice(None)] * array.ndim
-    index[axis] = slice(start, stop)
-    return array[tuple(index)]
+    return array[(slice(None),) * axis + (slice(start, stop),)]
 
 
-def interleave(even: NDArray[Any], odd: NDArray[Any], axis: int) -> NDArray[Any]:
+def interleave(even: Tensor, odd: Tensor, axis: int) -> Tensor:
     """even and odd taking turns along one axis, which doubles."""
-    shape = list(even.shape)
-    shape[axis] *= 2
-    return np.stack([even, odd], axis=axis + 1).reshape(shape)
+    return torch.stack([even, odd], axis + 1).flatten(axis, axis + 1)

@@ -14,18 +14,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import product
 
-import numpy as np
-from scipy.ndimage import binary_erosion
+import torch
+from torch import Tensor
+from torch.nn import functional
 
 from ..errors import EngineError
 from ..sentences import Sentence
 from ..space import grid_to_camera
-from .blocks import FULL, NOTHING, SIDE, Blocks, Numbers, Places, along, interleave, linear
-from .field import CORNERS, LEVEL, Field, Flags, Values
+from .blocks import FULL, NOTHING, SIDE, Blocks, along, interleave, linear, unravelled
+from .field import CORNERS, LEVEL, Field
 from .filling import Filling
 from .questions import each_once, unknown_ends
 
-Query = Callable[[Values], Values]
+Query = Callable[[Tensor], Tensor]
 
 COARSEST = 64  # nodes a side of the first grid: 3 cm on a person, an arm cannot slip through
 NEXT_TO_NOTHING = 0.005  # of the occupancy in it; where both sides of a node are at most this, so is the node
@@ -41,7 +42,7 @@ DAMAGED = "Check or renew the weights: python -m engine weights verify tells whi
 
 def localise(
     query: Query,
-    columns: Flags,
+    columns: Tensor,
     batch: int = 65536,
     tick: Callable[[float], None] = lambda share: None,
     filling: Filling | None = None,
@@ -51,7 +52,8 @@ def localise(
 
     query: (N, 3) float32 camera points -> (N,) float32 in [0, 1]; called with at most batch points, sorted by
     x, y, z, so that a depth column's follow each other. columns: (r, r) bool, [x, y] grid nodes where there
-    may be something; elsewhere occupancy is 0 without asking. tick: called after every batch with the share
+    may be something; elsewhere occupancy is 0 without asking. On its device is all that is asked with, and
+    the field. tick: called after every batch with the share
     done, 0..1. filling: learns from the first grid, then completes every answer. coarsest: the fewest nodes a
     side that the first grid may have.
 
@@ -85,18 +87,23 @@ def first_stride(resolution: int, coarsest: int = COARSEST) -> int:
     return stride
 
 
-def first_points(columns: Flags, most: int, coarsest: int = COARSEST) -> Values:
+def first_points(columns: Tensor, most: int, coarsest: int = COARSEST) -> Tensor:
     """At most so many of the first grid's points, evenly taken, (N, 3) float32 camera, sorted.
 
     For what has to be measured over a picture as a whole before anything is asked.
     """
     stride = first_stride(columns.shape[0], coarsest)
-    x, y = np.nonzero(_pooled(columns, stride))
+    found = _pooled(columns, stride).nonzero()
     depth = columns.shape[0] // stride
-    step = max(-(-len(x) * depth // most), 1)
-    column, z = np.divmod(np.arange(0, len(x) * depth, step), depth)
-    nodes = np.stack([x[column], y[column], z], axis=1) * stride
-    return grid_to_camera(nodes, columns.shape[0]).astype(np.float32)
+    step = max(-(-len(found) * depth // most), 1)
+    point = torch.arange(0, len(found) * depth, step, device=columns.device)
+    nodes = torch.cat([found[point // depth], point[:, None] % depth], 1) * stride
+    return _points(nodes, columns.shape[0])
+
+
+def _points(nodes: Tensor, resolution: int) -> Tensor:
+    """Camera points (N, 3) float32 of the last grid's nodes (N, 3)."""
+    return grid_to_camera(nodes.double(), resolution).float()
 
 
 class _Asker:
@@ -124,50 +131,49 @@ class _Asker:
         self.base = sum(4**i for i in range(self.level)) / whole
         self.span = 4**self.level / whole
 
-    def ask(self, grid: Blocks, flat: Numbers) -> None:
+    def ask(self, grid: Blocks, flat: Tensor) -> None:
         """Make nodes of grid, by their places in its values, known."""
-        numbers = grid.numbers_of(flat)
-        order = np.argsort(numbers)
-        for start in range(0, flat.size, self.batch):
-            part = order[start : start + self.batch]
-            nodes = np.stack(np.unravel_index(numbers[part], (grid.nodes,) * 3), axis=1)
-            points = grid_to_camera(nodes * self.stride, self.resolution).astype(np.float32)
+        numbers, order = linear(grid.nodes_of(flat), grid.nodes).sort()
+        for start in range(0, len(flat), self.batch):
+            part = flat[order[start : start + self.batch]]
+            nodes = unravelled(numbers[start : start + self.batch], grid.nodes)
+            points = _points(nodes * self.stride, self.resolution)
             answer = self.query(points)
-            if not np.isfinite(answer).all():
+            if not answer.isfinite().all():
                 text = "The weights are broken: the networks answered with something that is no number."
                 raise EngineError("broken_field", text, DAMAGED)
             if self.filling is not None and self.level > 0:
                 answer = self.filling.fill(points, answer)
-            grid.values.reshape(-1)[flat[part]] = answer
-            grid.known.reshape(-1)[flat[part]] = True
-            self.asked += part.size
+            grid.values.reshape(-1)[part] = answer
+            grid.known.reshape(-1)[part] = True
+            self.asked += len(part)
             # what answers lead to is asked for within the same level, which does not begin anew for that
-            self.told = max(self.told, self.base + self.span * (start + part.size) / flat.size)
+            self.told = max(self.told, self.base + self.span * (start + len(part)) / len(flat))
             self.tick(self.told)
 
 
-def _first_grid(asker: _Asker, allowed: Flags) -> Blocks:
+def _first_grid(asker: _Asker, allowed: Tensor) -> Blocks:
     """Every allowed node: half of them, as of a chessboard, asked for, then of the others those beside an
     answer that is not next to nothing, or as deep as the body is found. The rest have the mean of what is
     beside them."""
     grid = Blocks(allowed)
-    used = np.broadcast_to(grid.open[:, :, None], grid.inner.shape)
-    places = np.argwhere(used).astype(np.int32)
-    shape = (len(places), SIDE, SIDE, SIDE)
-    grid.add(places, np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.bool_))
-    nodes = np.flatnonzero(~grid.known[2:]) + 2 * SIDE**3
+    places = grid.open[:, :, None].expand(grid.inner.shape).nonzero()
+    values = grid.values.new_zeros((len(places), SIDE, SIDE, SIDE))
+    grid.add(places, values, torch.zeros_like(values, dtype=torch.bool))
+    nodes = (~grid.known[2:]).reshape(-1).nonzero()[:, 0] + 2 * SIDE**3
     index = grid.nodes_of(nodes)
-    second = _odd(grid.nodes)[tuple(index.T)]
+    second = _odd(index)
     asker.ask(grid, nodes[~second])
     values = grid.dense()
-    beside = np.stack([_beside(values, *step)[tuple(index.T)] for step in product(range(3), (0, 2))])
-    grid.values.reshape(-1)[nodes[second]] = beside.mean(axis=0)[second]
-    second &= (beside > NEXT_TO_NOTHING).any(axis=0) | _depths(grid.dense())[index[:, 2]]
+    beside = torch.stack([_beside(values, *step)[index.unbind(1)] for step in product(range(3), (0, 2))])
+    grid.values.reshape(-1)[nodes[second]] = beside.mean(0)[second]
+    second &= (beside > NEXT_TO_NOTHING).any(0) | _depths(grid.dense())[index[:, 2]]
     asker.ask(grid, nodes[second])
     grid.known.reshape(-1)[nodes] = True
     answers = grid.values.reshape(-1)[nodes]
-    if np.ptp(answers) < SMALLEST_SPREAD:
-        said = f"{answers[0]:.3g}"
+    least, most = answers.aminmax()
+    if most - least < SMALLEST_SPREAD:
+        said = f"{float(answers[0]):.3g}"
         pattern = "The weights are broken: the networks answered {said} wherever they were asked."
         text = Sentence(pattern, said=said)
         raise EngineError("broken_field", text, DAMAGED)
@@ -176,85 +182,86 @@ def _first_grid(asker: _Asker, allowed: Flags) -> Blocks:
         raise EngineError("broken_field", text, DAMAGED)
     if asker.filling is not None:
         asker.filling.learn(index, answers, grid.nodes)
-        points = grid_to_camera(index * asker.stride, asker.resolution).astype(np.float32)
+        points = _points(index * asker.stride, asker.resolution)
         grid.values.reshape(-1)[nodes] = asker.filling.fill(points, answers)
     return grid
 
 
-def _beside(values: Values, axis: int, start: int) -> Values:
+def _beside(values: Tensor, axis: int, start: int) -> Tensor:
     """(n, n, n): each node's neighbour along an axis, before it for 0, behind it for 2; beyond the grid 0."""
-    padded = np.pad(values, [(1, 1) if other == axis else (0, 0) for other in range(3)])
+    padded = functional.pad(values, [0, 0] * (2 - axis) + [1, 1])
     return along(padded, axis, start, start - 2 or None)
 
 
-def _finer_grid(asker: _Asker, coarse: Blocks, allowed: Flags, wanted: Flags | None) -> Blocks:
+def _finer_grid(asker: _Asker, coarse: Blocks, allowed: Tensor, wanted: Tensor | None) -> Blocks:
     """The grid twice as fine, with the ends of its crossed edges known, and the nodes that are wanted, dense
     (2 n, 2 n, 2 n) or None."""
     fine = Blocks(allowed)
     _add_crossed(fine, coarse, wanted)
-    blocks = np.arange(2, len(fine.places))
-    nodes = unknown_ends(fine, blocks)
+    nodes = unknown_ends(fine, torch.arange(2, len(fine.places), device=allowed.device))
     if wanted is not None:
-        x, y, z = fine.places.T
-        hinted = _tiled(wanted)[x, :, y, :, z, :]
+        hinted = _tiled(wanted)[fine.places.unbind(1)]
         hinted[:2] = False
-        nodes = each_once(fine, nodes, np.flatnonzero(hinted & ~fine.known))
-    while nodes.size:
+        nodes = each_once(fine, nodes, (hinted & ~fine.known).reshape(-1).nonzero()[:, 0])
+    while len(nodes):
         before = fine.values.reshape(-1)[nodes] > LEVEL
         asker.ask(fine, nodes)
         # Only the edges at nodes that changed side can have become crossed.
         places = _places_around(fine, nodes[(fine.values.reshape(-1)[nodes] > LEVEL) != before])
-        fresh = places[fine.inner[tuple(places.T)] < 2]
+        fresh = places[fine.inner[places.unbind(1)] < 2]
         fine.add(fresh, *coarse.finer(fresh))
-        nodes = unknown_ends(fine, fine.inner[tuple(places.T)].astype(np.int64))
+        nodes = unknown_ends(fine, fine.inner[places.unbind(1)])
     return fine
 
 
-def _add_crossed(fine: Blocks, coarse: Blocks, wanted: Flags | None) -> None:
+def _add_crossed(fine: Blocks, coarse: Blocks, wanted: Tensor | None) -> None:
     """Give fine the blocks in which coarse foretells a surface, or its narrower columns cut one, or which
     hold wanted nodes; NOTHING and FULL for all others."""
     count = len(fine.inner)
-    doubled = coarse.inner.repeat(2, 0).repeat(2, 1).repeat(2, 2)[:count, :count, :count]
+    doubled = coarse.inner
+    for axis in range(3):
+        doubled = along(doubled.repeat_interleave(2, axis), axis, None, count)
     cut = _cut_tiles(fine)
-    places = np.argwhere((doubled >= 2) | (cut[:, :, None] & (doubled == FULL))).astype(np.int32)
+    places = ((doubled >= 2) | (cut[:, :, None] & (doubled == FULL))).nonzero()
+    x, y, z = places.unbind(1)
     sides = coarse.sides_of_finer(places)
     full = sides[:, 1] & ~sides[:, 0]
-    crossed = sides[:, 1] & (sides[:, 0] | cut[places[:, 0], places[:, 1]])
+    crossed = sides[:, 1] & (sides[:, 0] | cut[x, y])
     if wanted is not None:
-        crossed |= np.asarray(_tiled(wanted).any(axis=(1, 3, 5)))[tuple(places.T)]
-    fine.inner[...] = doubled == FULL
-    fine.inner[tuple(places.T)] = full
+        crossed |= _tiled(wanted).flatten(3).any(3)[x, y, z]
+    fine.inner[...] = torch.where(doubled == FULL, FULL, NOTHING)
+    fine.inner[x, y, z] = torch.where(full, FULL, NOTHING)
     fine.inner[~fine.open] = NOTHING
-    places = places[crossed & fine.open[places[:, 0], places[:, 1]]]
+    places = places[crossed & fine.open[x, y]]
     fine.add(places, *coarse.finer(places))
 
 
-def _cut_tiles(grid: Blocks) -> Flags:
+def _cut_tiles(grid: Blocks) -> Tensor:
     """(count, count) bool: columns of blocks in or beside which some columns are allowed and some are not."""
-    padded = np.pad(grid.allowed, 1)
-    last, reach = len(padded) - SIDE - 1, range(SIDE + 2)
-    parts = [padded[i : i + last : SIDE, j : j + last : SIDE] for i in reach for j in reach]
-    return np.asarray(np.any(parts, axis=0) & ~np.all(parts, axis=0))
+    padded = functional.pad(grid.allowed, [1, 1, 1, 1])
+    tiles = padded.unfold(0, SIDE + 2, SIDE).unfold(1, SIDE + 2, SIDE).flatten(2)
+    return tiles.any(2) & ~tiles.all(2)
 
 
-def _tiled(flags: Flags) -> Flags:
-    """(n, n, n) to (count, 8, count, 8, count, 8), a view where n is a multiple of 8."""
+def _tiled(flags: Tensor) -> Tensor:
+    """(n, n, n) to (count, count, count, 8, 8, 8), the nodes of each block."""
     count = -(-len(flags) // SIDE)
-    padded = np.pad(flags, (0, count * SIDE - len(flags)))
-    return padded.reshape((count, SIDE) * 3)
+    padded = functional.pad(flags, [0, count * SIDE - len(flags)] * 3)
+    return padded.reshape((count, SIDE) * 3).permute(0, 2, 4, 1, 3, 5)
 
 
-def _places_around(grid: Blocks, nodes: Numbers) -> Places:
+def _places_around(grid: Blocks, nodes: Tensor) -> Tensor:
     """Places of the blocks with columns that hold a corner of a cell around one of nodes, each once."""
-    around = (grid.nodes_of(nodes)[:, None, :] + (2 * CORNERS - 1)).reshape(-1, 3) // SIDE
+    beside = torch.from_numpy(2 * CORNERS - 1).to(nodes.device)
+    around = (grid.nodes_of(nodes)[:, None, :] + beside).reshape(-1, 3) // SIDE
     count = len(grid.inner)
-    around = around[((around >= 0) & (around < count)).all(axis=1)]
-    numbers = np.unique(linear(around, count))
-    places = np.stack(np.unravel_index(numbers, (count,) * 3), axis=1).astype(np.int32)
-    return places[grid.open[places[:, 0], places[:, 1]]]
+    around = around[((around >= 0) & (around < count)).all(1)]
+    chosen = torch.zeros_like(grid.inner, dtype=torch.bool)
+    chosen[around.unbind(1)] = True
+    return (chosen & grid.open[:, :, None]).nonzero()
 
 
-def _hints(grid: Blocks, allowed: Flags) -> Flags:
+def _hints(grid: Blocks, allowed: Tensor) -> Tensor:
     """Dense (2 n, 2 n, 2 n) bool: nodes of the grid twice as fine, whose columns allowed (2 n, 2 n) are,
     around those of grid where something may be too thin to show.
 
@@ -266,55 +273,63 @@ def _hints(grid: Blocks, allowed: Flags) -> Flags:
     person where all nodes meet those of 2.7.
     """
     values = grid.dense()
-    highest = [_extreme(values, axis) for axis in range(3)]
-    lowest = [_extreme(-values, axis) for axis in range(3)]
-    hints = np.asarray(np.any(highest, axis=0) & (values <= LEVEL) & (values > LEVEL - MARGIN))
-    hints |= np.any(lowest, axis=0) & (values > LEVEL) & (values < LEVEL + MARGIN)
+    highest = torch.stack([_extreme(values, axis) for axis in range(3)])
+    lowest = torch.stack([_extreme(-values, axis) for axis in range(3)])
+    hints = highest.any(0) & (values <= LEVEL) & (values > LEVEL - MARGIN)
+    hints |= lowest.any(0) & (values > LEVEL) & (values < LEVEL + MARGIN)
     hints = _with_between(hints)
-    core = binary_erosion(grid.allowed[: grid.nodes, : grid.nodes])
-    empty = core & ~np.any(values > LEVEL, axis=2)
+    core = _eroded(grid.allowed[: grid.nodes, : grid.nodes])
+    empty = core & ~(values > LEVEL).any(2)
     if empty.sum() <= EMPTY_SHARE * core.sum():
-        silent = ~np.any(values > FAINT, axis=2)
+        silent = ~(values > FAINT).any(2)
         unseen = empty[:, :, None] & (highest[2] & (values > FAINT) | silent[:, :, None] & _depths(values))
-        inner = binary_erosion(allowed, iterations=RIM)
-        hints |= _with_between(unseen) & inner[:, :, None] & ~_odd(len(allowed))
+        inner = allowed
+        for _ in range(RIM):
+            inner = _eroded(inner)
+        nodes = (_with_between(unseen) & inner[:, :, None]).nonzero()
+        hints[nodes[~_odd(nodes)].unbind(1)] = True
     return hints
 
 
-def _odd(nodes: int) -> Flags:
-    """(n, n, n) bool: every second node of a grid, none beside another."""
-    odd = np.arange(nodes) % 2 == 1
-    return np.asarray(odd[:, None, None] ^ odd[:, None] ^ odd)
+def _odd(index: Tensor) -> Tensor:
+    """(N,) bool: every second of nodes (N, 3), of a grid none beside another."""
+    return index.sum(1) % 2 == 1
 
 
-def _with_between(nodes: Flags) -> Flags:
+def _eroded(flags: Tensor) -> Tensor:
+    """(n, n) bool: where all four neighbours are set too; beyond the border none is."""
+    padded = functional.pad(flags, [1, 1, 1, 1])
+    return flags & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+
+
+def _with_between(nodes: Tensor) -> Tensor:
     """(2 n, 2 n, 2 n) bool: the nodes (n, n, n) on the grid twice as fine, with those half-way to others."""
     for axis in range(3):
-        between = nodes.copy()
-        along(between, axis, None, -1)[...] |= along(nodes, axis, 1, None)
+        between = nodes.clone()
+        along(between, axis, None, -1).logical_or_(along(nodes, axis, 1, None))
         nodes = interleave(nodes, between, axis)
     return nodes
 
 
-def _depths(values: Values) -> Flags:
+def _depths(values: Tensor) -> Tensor:
     """(n,) bool: the planes of constant depth in which something was found, and those around them."""
-    found = np.flatnonzero(np.any(values > LEVEL, axis=(0, 1)))
-    z = np.arange(values.shape[2])
+    z = torch.arange(values.shape[2], device=values.device)
     beyond = BEYOND * values.shape[2]
-    return np.asarray((z >= found.min(initial=len(z)) - beyond) & (z <= found.max(initial=0) + beyond))
+    found = (values > LEVEL).any(0).any(0)
+    nearest = torch.where(found, z, len(z)).amin()
+    farthest = torch.where(found, z, 0).amax()
+    return (z >= nearest - beyond) & (z <= farthest + beyond)
 
 
-def _extreme(values: Values, axis: int) -> Flags:
+def _extreme(values: Tensor, axis: int) -> Tensor:
     """(n, n, n) bool: where values are at least those on both sides along an axis; beyond the grid lies 0."""
-    return np.asarray((values >= _beside(values, axis, 0)) & (values >= _beside(values, axis, 2)))
+    return (values >= _beside(values, axis, 0)) & (values >= _beside(values, axis, 2))
 
 
-def _pooled(columns: Flags, stride: int) -> Flags:
+def _pooled(columns: Tensor, stride: int) -> Tensor:
     """(r/stride, r/stride) bool: nodes of the coarser grid with a set column nearer than one of its cells."""
     if stride == 1:
         return columns
-    size = columns.shape[0] // stride
-    padded = np.pad(columns, (stride - 1, stride - 1))
     reach = 2 * stride - 1
-    rows = np.any([padded[k : k + size * stride : stride] for k in range(reach)], axis=0)
-    return np.asarray(np.any([rows[:, k : k + size * stride : stride] for k in range(reach)], axis=0))
+    around = functional.max_pool2d(columns.float()[None], reach, stride, stride - 1)
+    return around[0] > 0

@@ -10,17 +10,15 @@ for 18 to 32 % less than all corners of crossing cells did, and the meshes are t
 from __future__ import annotations
 
 from itertools import product
-from typing import Final
 
-import numpy as np
+import torch
+from torch import Tensor
 
-from .blocks import CHUNK, SIDE, Blocks, Numbers, along, fold, linear
-from .field import LEVEL, Flags
-
-NEAREST: Final = np.array(list(product((-1, 0, 1), repeat=3)), dtype=np.int64)
+from .blocks import CHUNK, SIDE, Blocks, crossing, flags_of, linear, packed
+from .field import LEVEL
 
 
-def unknown_ends(grid: Blocks, blocks: Numbers) -> Numbers:
+def unknown_ends(grid: Blocks, blocks: Tensor) -> Tensor:
     """The ends of crossed edges in blocks that are not known, as flat places in grid's values, each once.
 
     With them come all corners of the cells beside faces whose corners disagree crosswise, for there marching
@@ -28,63 +26,61 @@ def unknown_ends(grid: Blocks, blocks: Numbers) -> Numbers:
     it too little is foretold: part of that is the 0 in such columns.
     """
     nodes = []
-    sides = grid.values > LEVEL
-    for start in range(0, len(blocks), CHUNK):
-        part = blocks[start : start + CHUNK]
-        inside = grid.around(sides, grid.places[part], (-1, -1, -1), SIDE + 2)
-        crossed = [along(inside, axis, None, -1) != along(inside, axis, 1, None) for axis in (1, 2, 3)]
-        found = np.zeros((len(part), SIDE, SIDE, SIDE), dtype=np.bool_)
-        for axis in (1, 2, 3):
-            own = crossed[axis - 1]
-            for other in {1, 2, 3} - {axis}:
-                own = along(own, other, 1, -1)
-            found |= along(own, axis, None, -1) | along(own, axis, 1, None)
-        nodes.append(_flat(part, found & ~grid.known[part]))
-        x, y, _ = grid.places[part].T
-        doubtful = _crosswise(crossed) | (found & ~grid.tiles[x, :, y, :, None])
+    for part in blocks.split(CHUNK):
+        places = grid.places[part]
+        inside = grid.inside(places)
+        across, down = inside[:, 1:] ^ inside[:, :-1], inside[:, :, 1:] ^ inside[:, :, :-1]
+        deep = inside ^ inside >> 1
+        # the nodes themselves are bits 1..8, each at the ends of two edges along each axis
+        found = across[:, 1:, 1:-1] | across[:, :-1, 1:-1] | down[:, 1:-1, 1:] | down[:, 1:-1, :-1]
+        found = (found | (deep | deep << 1)[:, 1:-1, 1:-1]) >> 1 & 0xFF
+        nodes.append(_flat(part, found & ~packed(grid.known[part])))
+        closed = ~grid.tiles[places[:, 0], places[:, 1]]
+        doubtful = _crosswise(across, down, deep) | found * closed
         nodes.append(_unknown_around(grid, _flat(part, doubtful)))
     return each_once(grid, *nodes)
 
 
-def _crosswise(crossed: list[Flags]) -> Flags:
-    """(B, 8, 8, 8) bool: nodes of blocks at a face with all four edges crossed. crossed: of each axis the
-    edges between the nodes -1..8."""
-    found = np.zeros((len(crossed[0]), SIDE, SIDE, SIDE), dtype=np.bool_)
-    for first, second in ((1, 2), (1, 3), (2, 3)):
-        # three of them crossed, so is the fourth
-        four = along(crossed[first - 1], second, None, -1) & along(crossed[first - 1], second, 1, None)
-        four &= along(crossed[second - 1], first, None, -1)
-        four = along(four, 6 - first - second, 1, -1)
-        if four.any():
-            for across, down in product(((None, -1), (1, None)), repeat=2):  # the face's own four nodes
-                found |= along(along(four, first, *across), second, *down)
-    return found
+def _crosswise(across: Tensor, down: Tensor, deep: Tensor) -> Tensor:
+    """(B, 8, 8) int32: nodes of blocks at a face with all four edges crossed. across (B, 9, 10), down
+    (B, 10, 9) and deep (B, 10, 10), along z in bits: the crossed edges along x, y and z between the nodes
+    -1..8."""
+    # where three are crossed, so is the fourth
+    upright = across[:, :, 1:] & across[:, :, :-1] & down[:, 1:]
+    found = upright[:, 1:, 1:] | upright[:, 1:, :-1] | upright[:, :-1, 1:] | upright[:, :-1, :-1]
+    level = (across & across >> 1 & deep[:, 1:])[:, :, 1:-1]
+    side = (down & down >> 1 & deep[:, :, 1:])[:, 1:-1]
+    beside = level[:, 1:] | level[:, :-1] | side[:, :, 1:] | side[:, :, :-1]
+    return (found | beside | beside << 1) >> 1 & 0xFF
 
 
-def _unknown_around(grid: Blocks, nodes: Numbers) -> Numbers:
+def _unknown_around(grid: Blocks, nodes: Tensor) -> Tensor:
     """What is not known of the corners of the crossing cells around nodes, all by their flat places in grid's
     values."""
-    index = (grid.nodes_of(nodes)[:, None, :] + NEAREST).reshape(-1, 3)
-    block = grid.number[tuple((index // SIDE + 1).T)].astype(np.int64)
+    step = torch.arange(-1, 2, device=nodes.device)
+    index = grid.nodes_of(nodes)[:, None, :] + torch.cartesian_prod(step, step, step)
+    block = grid.number[(index // SIDE + 1).unbind(-1)]
     flat = block * SIDE**3 + linear(index % SIDE, SIDE)
-    inside = (grid.values.reshape(-1)[flat] > LEVEL).reshape(-1, 3, 3, 3)
-    rows = (inside << np.arange(3, dtype=np.uint16)).sum(-1, dtype=np.uint16)
-    crossing = fold(rows, both=False) & ~fold(rows, both=True) & np.uint16(0b11)
-    around = fold(np.pad(crossing << 1, [(0, 0), (1, 1), (1, 1)]), both=False)
-    corner = ((around[..., None] >> np.arange(3, dtype=np.uint16)) & 1).astype(np.bool_).reshape(-1)
+    inside = (grid.values.reshape(-1)[flat] > LEVEL).reshape(-1, 3, 3, 3).int()
+    crossed = crossing(inside[..., 0] | inside[..., 1] << 1 | inside[..., 2] << 2) & 0b11
+    crossed |= crossed << 1
+    around = crossed.new_zeros((len(crossed), 3, 3))
+    for x, y in product((0, 1), repeat=2):
+        around[:, x : x + 2, y : y + 2] |= crossed
+    corner = flags_of(around, 3).reshape(flat.shape)
     # the first two blocks stand for all without surface, or where nothing is allowed
-    return np.asarray(flat[corner & (block >= 2) & ~grid.known.reshape(-1)[flat]])
+    return flat[corner & (block >= 2) & ~grid.known.reshape(-1)[flat]]
 
 
-def each_once(grid: Blocks, *nodes: Numbers) -> Numbers:
-    """The union of nodes, flat places in grid's values, each once. np.union1d is slow."""
-    chosen = np.zeros(grid.known.size, dtype=np.bool_)
+def each_once(grid: Blocks, *nodes: Tensor) -> Tensor:
+    """The union of nodes, flat places in grid's values, each once."""
+    chosen = torch.zeros_like(grid.known).reshape(-1)
     for some in nodes:
         chosen[some] = True
-    return np.flatnonzero(chosen)
+    return chosen.nonzero()[:, 0]
 
 
-def _flat(blocks: Numbers, flags: Flags) -> Numbers:
-    """Nodes that are set of (B, 8, 8, 8) as flat places in a grid's values."""
-    at, local = np.divmod(np.flatnonzero(flags), SIDE**3)
-    return np.asarray(blocks[at] * SIDE**3 + local)
+def _flat(blocks: Tensor, rows: Tensor) -> Tensor:
+    """Nodes that are set of (B, 8, 8), along z in bits, as flat places in a grid's values."""
+    found = flags_of(rows, SIDE).reshape(-1).nonzero()[:, 0]
+    return blocks[found // SIDE**3] * SIDE**3 + found % SIDE**3

@@ -2,11 +2,13 @@
 """Solids whose occupancy is known everywhere, grids filled from them, and meshes compared."""
 
 import numpy as np
+import torch
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from skimage.measure import marching_cubes
 
 from engine.space import grid_to_camera
+from engine.surface.localise import localise
 
 
 def soft(distance, width=0.02):
@@ -54,6 +56,11 @@ def looked_up(values):
         return values[tuple(nodes.T)]
 
     return query
+
+
+def localised(query, columns, **options):
+    """`localise` for a query of arrays and columns (r, r) as an array."""
+    return localise(lambda points: torch.from_numpy(query(points.numpy())), torch.from_numpy(columns), **options)
 
 
 def dense_mesh(values):

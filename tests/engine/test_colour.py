@@ -9,7 +9,6 @@ from engine import colour
 from engine.colour import PLAIN_SIDE, _plain_front, colour_vertices, normal_colours
 from engine.space import camera_to_image, image_to_texel, texel_to_image
 from engine.surface.isosurface import isosurface
-from engine.surface.localise import localise
 from engine.surface.meshes import vertex_normals
 from engine.surface.surface_nets import surface_nets
 from training.humans import make_person
@@ -27,7 +26,7 @@ def mesh_of(distance, surface=isosurface):
     def occupancy(points):
         return (1 / (1 + np.exp(np.clip(distance(points) / 0.02, -30, 30)))).astype(np.float32)
 
-    return surface(localise(occupancy, np.ones((RESOLUTION, RESOLUTION), dtype=np.bool_)))
+    return surface(localised(occupancy, np.ones((RESOLUTION, RESOLUTION), dtype=np.bool_)))
 
 
 def ball(points):

@@ -3,13 +3,14 @@
 
 import numpy as np
 import pytest
+import torch
 
 from engine.errors import EngineError
 from engine.space import camera_to_image, grid_to_camera, image_to_texel
 from engine.surface.filling import Filling
-from engine.surface.localise import localise
-from tests.engine.fields import all_columns, looked_up, soft
+from tests.engine.fields import all_columns, localised, looked_up, soft
 
+CPU = torch.device("cpu")
 RESOLUTION, SIDE = 64, 256
 DEPTH = 0.2  # of the body's middle
 RADIUS = 0.04  # of the arm
@@ -44,11 +45,11 @@ def unsure(points):
 
 def inside(filling, query=unsure):
     """(r, r, r) bool: the inside of the field that `localise` finds, from its crossing cells."""
-    field = localise(query, all_columns(RESOLUTION), filling=filling)
+    field = localised(query, all_columns(RESOLUTION), filling=filling)
     found = np.zeros((RESOLUTION + 2,) * 3, dtype=np.bool_)
     for corner, offset in enumerate(np.ndindex(2, 2, 2)):
-        at = field.cells + 1 + np.array(offset)
-        found[tuple(at.T)] |= field.corners[:, corner] > 0.5
+        at = field.cells.numpy() + 1 + np.array(offset)
+        found[tuple(at.T)] |= field.corners[:, corner].numpy() > 0.5
     return found[1:-1, 1:-1, 1:-1]
 
 
@@ -58,7 +59,7 @@ def test_an_unsure_arm_is_missing_without():
 
 
 def test_an_unsure_arm_comes_back_as_thick_as_it_is_wide_and_as_deep_as_the_body():
-    arm = inside(Filling(person()))[47]  # at x = 0.47
+    arm = inside(Filling(person(), CPU))[47]  # at x = 0.47
     y, z = (grid_to_camera(index, RESOLUTION) for index in np.nonzero(arm))
     assert len(y) > 0
     assert np.abs(y - 0.2).max() < RADIUS + 2 / RESOLUTION
@@ -67,12 +68,12 @@ def test_an_unsure_arm_comes_back_as_thick_as_it_is_wide_and_as_deep_as_the_body
 
 
 def test_what_the_networks_are_sure_of_stays_to_the_bit():
-    filling = Filling(person())
+    filling = Filling(person(), CPU)
     nodes = np.stack(np.meshgrid(*[np.arange(RESOLUTION)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     points = grid_to_camera(nodes, RESOLUTION).astype(np.float32)
     answers = unsure(points)
-    filling.learn(nodes, answers, RESOLUTION)
-    filled = filling.fill(points, answers)
+    filling.learn(torch.from_numpy(nodes), torch.from_numpy(answers), RESOLUTION)
+    filled = filling.fill(torch.from_numpy(points), torch.from_numpy(answers)).numpy()
     amid = (body(points * (1, 1, 0) + (0, 0, DEPTH)) < -0.06) & ~on_arm(points)
     np.testing.assert_array_equal(filled[amid], answers[amid])
     assert (filled[on_arm(points)] != answers[on_arm(points)]).any()
@@ -86,19 +87,19 @@ def test_the_rim_of_a_wide_body_is_not_filled():
         return np.where(np.abs(points[:, 0]) < 0.15, unsure(points), 0.05 * unsure(points))
 
     x = np.round((-0.2 + 1) * RESOLUTION / 2).astype(int)
-    assert not inside(Filling(whole), narrower)[x].any()
+    assert not inside(Filling(whole, CPU), narrower)[x].any()
 
 
 def test_a_silhouette_alone_is_nobody():
     """Networks that see no body anywhere are not overruled by a silhouette."""
     query = looked_up(np.random.default_rng(0).uniform(0, 0.3, (RESOLUTION,) * 3).astype(np.float32))
     with pytest.raises(EngineError) as caught:
-        localise(query, all_columns(RESOLUTION), filling=Filling(person()))
+        localised(query, all_columns(RESOLUTION), filling=Filling(person(), CPU))
     assert caught.value.code == "no_person"
 
 
 def test_a_filling_serves_one_field_after_another():
-    filling = Filling(person())
+    filling = Filling(person(), CPU)
     first = inside(filling)
     inside(filling, lambda points: soft(body(points)))
     np.testing.assert_array_equal(inside(filling), first)

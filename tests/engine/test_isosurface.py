@@ -6,9 +6,8 @@ import pytest
 import trimesh
 
 from engine.surface.isosurface import BLOCK, isosurface
-from engine.surface.localise import localise
 from engine.surface.meshes import signed_volume
-from tests.engine.fields import all_columns, ball, disc_columns, soft, sphere
+from tests.engine.fields import all_columns, ball, disc_columns, localised, soft, sphere
 
 
 def assert_closed(vertices, faces):
@@ -40,7 +39,7 @@ def boxes_on_the_nodes(points):
     (lambda points: soft(sphere(points, (-0.9, -0.9, -0.9), 0.5)), all_columns),
 ])
 def test_the_mesh_is_closed_and_faces_outward(function, columns):
-    vertices, faces = isosurface(localise(function, columns(64)))
+    vertices, faces = isosurface(localised(function, columns(64)))
     assert vertices.dtype == np.float32
     assert faces.dtype == np.int32
     assert_closed(vertices, faces)
@@ -50,7 +49,7 @@ def test_the_mesh_is_closed_and_faces_outward(function, columns):
 
 
 def test_no_face_reaches_farther_than_its_cell():
-    vertices, faces = isosurface(localise(full_of_holes, all_columns(64)))
+    vertices, faces = isosurface(localised(full_of_holes, all_columns(64)))
     grid = (vertices[faces].astype(np.float64) + 1) * 32
     assert np.ptp(grid, axis=1).max() <= 1 + 1e-4
 
@@ -58,7 +57,7 @@ def test_no_face_reaches_farther_than_its_cell():
 def test_vertices_lie_where_occupancy_is_a_half():
     resolution = 64
     assert resolution > 3 * BLOCK
-    vertices, faces = isosurface(localise(ball, all_columns(resolution)))
+    vertices, faces = isosurface(localised(ball, all_columns(resolution)))
     np.testing.assert_allclose(np.linalg.norm(vertices, axis=1), 0.6, atol=2e-3)
     assert signed_volume(vertices, faces) == pytest.approx(4 / 3 * np.pi * 0.6**3, rel=5e-3)
     assert trimesh.Trimesh(vertices, faces, process=False).body_count == 1
@@ -68,7 +67,7 @@ def test_a_field_of_one_node_is_an_octahedron():
     def grain(points):
         return np.where(np.abs(points).max(axis=1) < 1e-3, 0.75, 0.25).astype(np.float32)
 
-    vertices, faces = isosurface(localise(grain, all_columns(64)))
+    vertices, faces = isosurface(localised(grain, all_columns(64)))
     assert len(vertices) == 6
     assert len(faces) == 8
     np.testing.assert_allclose(np.abs(vertices).sum(axis=1), 1 / 64, rtol=1e-5)

@@ -9,9 +9,8 @@ from scipy.sparse.linalg import spsolve
 from engine.errors import Cancelled
 from engine.surface.isosurface import isosurface
 from engine.surface.laplacian import solve_laplacian
-from engine.surface.localise import localise
 from engine.surface.meshes import edge_graph
-from tests.engine.fields import all_columns, ball
+from tests.engine.fields import all_columns, ball, localised
 
 KNOWN = np.array([(0.0, 128.0, 255.0), (255.0, 128.0, 30.0)])  # what is left and right of the unknown
 
@@ -28,7 +27,7 @@ def weights_of(vertices, faces, along):
 
 def system(resolution, along=1):
     """The unknown back of a ball: inner, total, outside, start, as `solve_laplacian` takes them."""
-    vertices, faces = isosurface(localise(ball, all_columns(resolution)))
+    vertices, faces = isosurface(localised(ball, all_columns(resolution)))
     middle = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
     free = np.flatnonzero(vertices[:, 2] < middle[2])
     colours = KNOWN[(vertices[:, 0] > middle[0]).astype(int)]

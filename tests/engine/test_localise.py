@@ -3,10 +3,11 @@
 
 import numpy as np
 import pytest
+import torch
 
 from engine.errors import Cancelled, EngineError
 from engine.surface.isosurface import isosurface
-from engine.surface.localise import BEYOND, COARSEST, first_points, localise
+from engine.surface.localise import BEYOND, COARSEST, first_points
 from engine.surface.meshes import signed_volume
 from tests.engine.fields import (
     all_columns,
@@ -15,6 +16,7 @@ from tests.engine.fields import (
     dense_mesh,
     dense_values,
     disc_columns,
+    localised,
     looked_up,
     parts,
     soft,
@@ -27,7 +29,7 @@ from tests.engine.trained import Trained, painted, sample
 def both(function, columns):
     """The refined and the dense mesh of a field."""
     values = dense_values(function, columns)
-    return isosurface(localise(looked_up(values), columns)), dense_mesh(values)
+    return isosurface(localised(looked_up(values), columns)), dense_mesh(values)
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -87,7 +89,7 @@ def test_few_nodes_are_asked_for_in_sorted_batches():
         return soft(sphere(points), 0.005)
 
     resolution = 256
-    field = localise(query, all_columns(resolution), batch=10_000, tick=shares.append)
+    field = localised(query, all_columns(resolution), batch=10_000, tick=shares.append)
     assert max(sizes) <= 10_000
     assert sum(sizes) == field.asked < 0.04 * resolution**3
     assert shares == sorted(shares)
@@ -97,7 +99,7 @@ def test_few_nodes_are_asked_for_in_sorted_batches():
 
 def test_a_person_takes_few_questions_a_vertex():
     trained = Trained(sample("person_1.jpg"))
-    field = localise(trained, trained.columns(256), batch=16384)
+    field = localised(trained, trained.columns(256), batch=16384)
     vertices, _ = isosurface(field)
     assert len(vertices) > 10_000
     assert field.asked < 3.2 * len(vertices)  # at 512, where the first grid matters less, it is 2.0
@@ -112,7 +114,7 @@ def test_columns_without_anything_are_searched_as_deep_as_the_body_is():
         return np.maximum(soft(sphere(points, radius=0.42), 0.005),
                           soft(sphere(points, hand + middle, 1.1 / COARSEST), 0.0005))  # fmt: skip
 
-    vertices, _ = isosurface(localise(query, disc_columns(256)))
+    vertices, _ = isosurface(localised(query, disc_columns(256)))
     assert vertices[:, 0].max() > 0.51, "the hand is found"
     searched = np.concatenate(asked[2:])  # after the first grid's two colours
     assert 0.42 + BEYOND < np.abs(searched[:, 2]).max() < 0.42 + 2 * BEYOND + 2 / COARSEST
@@ -128,14 +130,14 @@ def test_no_node_is_asked_for_twice():
         seen.append(np.round((points + 1) * 64).astype(int))
         return WHOLE["person"](points)
 
-    field = localise(query, all_columns(128))
+    field = localised(query, all_columns(128))
     nodes = np.concatenate(seen)
     assert len(np.unique(nodes, axis=0)) == len(nodes) == field.asked
 
 
 @pytest.mark.parametrize("resolution", [64, 72, 96, 160, 192, 200, 272])
 def test_resolutions_that_no_block_divides_work_too(resolution):
-    vertices, faces = isosurface(localise(ball, all_columns(resolution)))
+    vertices, faces = isosurface(localised(ball, all_columns(resolution)))
     np.testing.assert_allclose(np.linalg.norm(vertices, axis=1), 0.6, atol=2e-3)
     assert signed_volume(vertices, faces) == pytest.approx(4 / 3 * np.pi * 0.6**3, rel=5e-3)
 
@@ -151,7 +153,7 @@ def test_only_columns_of_the_silhouette_are_asked():
         assert np.hypot(points[:, 0] - 0.05, points[:, 1]).max() < 0.53 + 0.06
         return ball(points)
 
-    vertices, _ = isosurface(localise(query, columns))
+    vertices, _ = isosurface(localised(query, columns))
     assert np.hypot(vertices[:, 0] - 0.05, vertices[:, 1]).max() < 0.53 + 2 / 128
 
 
@@ -167,10 +169,10 @@ def test_crossing_cells_hold_every_corner_of_the_surface():
         return soft(sphere(points, (0.5, 0, 0)))
 
     values = np.pad(dense_values(function, all_columns(64)), 1)
-    field = localise(function, all_columns(64))
+    field = localised(function, all_columns(64))
     cells, corners = field.crossing_cells()
-    assert cells.dtype == np.int32
-    assert corners.dtype == np.float32
+    assert cells.dtype == torch.int64
+    assert corners.dtype == torch.float32
     offsets = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
     np.testing.assert_array_equal(corners, values[tuple((cells[:, None] + offsets + 1).transpose(2, 0, 1))])
     count = sum((values > 0.5)[i : i + 65, j : j + 65, k : k + 65].astype(int) for i, j, k in offsets)
@@ -186,7 +188,7 @@ def test_half_of_the_first_grid_is_asked_for_only_near_what_is_not_nothing():
         trace = 0.02 * (np.abs(points - finger).max(axis=1) < 0.5 / COARSEST)
         return np.maximum(soft(sphere(points, radius=0.42), 0.005), trace).astype(np.float32)
 
-    localise(query, all_columns(128), batch=10**6)
+    localised(query, all_columns(128), batch=10**6)
     light, dark = asked[:2]
     step = 2.0 / COARSEST
     assert len(light) == COARSEST**3 / 2
@@ -204,15 +206,15 @@ def test_the_first_points_are_those_asked_first(coarsest):
         asked.append(points)
         return ball(points)
 
-    localise(query, columns, coarsest=coarsest)
-    points = first_points(columns, 10**6, coarsest)
+    localised(query, columns, coarsest=coarsest)
+    points = first_points(torch.from_numpy(columns), 10**6, coarsest).numpy()
     assert len(np.unique(points[:, 2])) == coarsest
     light = np.round((points + 1) * coarsest / 2).sum(axis=1) % 2 == 0
     np.testing.assert_array_equal(points[light], asked[0])
     dark = {tuple(point) for point in points[~light]}
     assert 0 < len(asked[1]) < len(dark)
     assert {tuple(point) for point in asked[1]} < dark
-    few = first_points(columns, 1000, coarsest)
+    few = first_points(torch.from_numpy(columns), 1000, coarsest).numpy()
     assert 900 < len(few) <= 1000
     np.testing.assert_allclose(few.mean(axis=0), points.mean(axis=0), atol=0.05)
 
@@ -220,7 +222,7 @@ def test_the_first_points_are_those_asked_first(coarsest):
 @pytest.mark.parametrize("value", [0.0, 0.3, 0.5, 1.0, np.nan, np.inf])
 def test_a_field_that_says_nothing_is_blamed_on_the_weights(value):
     with pytest.raises(EngineError) as caught:
-        localise(lambda points: np.full(len(points), value, dtype=np.float32), all_columns(128))
+        localised(lambda points: np.full(len(points), value, dtype=np.float32), all_columns(128))
     assert caught.value.code == "broken_field"
     assert "weights are broken" in caught.value.text
     assert "weights verify" in caught.value.hint
@@ -228,7 +230,7 @@ def test_a_field_that_says_nothing_is_blamed_on_the_weights(value):
 
 def test_a_body_everywhere_is_blamed_on_the_weights():
     with pytest.raises(EngineError) as caught:
-        localise(lambda points: 0.9 + 0.05 * points[:, 0], all_columns(128))
+        localised(lambda points: 0.9 + 0.05 * points[:, 0], all_columns(128))
     assert caught.value.code == "broken_field"
     assert "everywhere" in caught.value.text
 
@@ -240,7 +242,7 @@ def test_one_nan_among_good_answers_is_blamed_on_the_weights():
         return answer
 
     with pytest.raises(EngineError) as caught:
-        localise(query, all_columns(64))
+        localised(query, all_columns(64))
     assert caught.value.code == "broken_field"
 
 
@@ -249,7 +251,7 @@ def test_one_nan_among_good_answers_is_blamed_on_the_weights():
 ])
 def test_nobody_there_is_not_blamed_on_the_weights(function, columns):
     with pytest.raises(EngineError) as caught:
-        localise(function, columns)
+        localised(function, columns)
     assert caught.value.code == "no_person"
     assert "weights" not in str(caught.value)
 
@@ -261,4 +263,4 @@ def test_a_cancel_passes_through(at):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        localise(ball, all_columns(128), tick=cancel)
+        localised(ball, all_columns(128), tick=cancel)

@@ -6,11 +6,10 @@ import pytest
 from engine.errors import Cancelled
 from engine.space import image_to_camera, texel_to_image
 from engine.surface.isosurface import isosurface
-from engine.surface.localise import localise
 from engine.surface.meshes import area_vectors, signed_volume, vertex_normals
 from engine.surface.relief import FARTHEST, follow_normals
 from engine.surface.surface_nets import surface_nets
-from tests.engine.fields import all_columns, soft, sphere
+from tests.engine.fields import all_columns, localised, soft, sphere
 
 RESOLUTION, SIDE = 128, 256
 HALF = 0.3  # of the slab's thickness, along z
@@ -44,7 +43,7 @@ def maps():
 
 @pytest.fixture(scope="module", params=[isosurface, surface_nets])
 def mesh(request):
-    return request.param(localise(slab, all_columns(RESOLUTION)))
+    return request.param(localised(slab, all_columns(RESOLUTION)))
 
 
 def inner(vertices):
@@ -91,7 +90,7 @@ def test_no_face_turns_inward_however_small():
         far = sphere(points)
         return soft(np.where(np.abs(far) < 0.1 * cell, -1e-5 * cell, far))
 
-    vertices, faces = isosurface(localise(almost_on_nodes, all_columns(RESOLUTION)))
+    vertices, faces = isosurface(localised(almost_on_nodes, all_columns(RESOLUTION)))
     followed = follow_normals(vertices, faces, *maps(), RESOLUTION)
     before, after = (area_vectors(one, faces) for one in (vertices, followed))
     area = np.linalg.norm(before, axis=1)
@@ -118,7 +117,7 @@ def test_maps_that_agree_with_the_surface_leave_it_almost_where_it_is(mesh):
 
 def test_front_and_back_of_a_thin_part_never_meet():
     half = 0.012
-    vertices, faces = isosurface(localise(
+    vertices, faces = isosurface(localised(
         lambda points: soft((np.abs(points) - np.array([REACH, REACH, half])).max(axis=1), 0.004),
         all_columns(256)))  # fmt: skip
     front, _ = maps()

@@ -90,10 +90,13 @@ class Blocks:
             found[(slice(None), *target)] = pool[(slice(None), *source)][blocks]
         return found
 
-    def inside(self, places: Tensor) -> Tensor:
-        """(B, 10, 10) int32: which nodes are inside from node -1 of each of places on; along z in ten bits,
-        the lowest first."""
-        rows = packed(self.values > LEVEL)
+    @property
+    def sides(self) -> Tensor:
+        """(B, 8, 8) int32: which nodes of the blocks are inside, along z in eight bits, the lowest first."""
+        return packed(self.values > LEVEL)
+
+    def around_sides(self, rows: Tensor, places: Tensor) -> Tensor:
+        """(B, 10, 10) int32: rows, which are `sides`, from node -1 of each of places on; along z in ten bits."""
         found = rows.new_zeros((len(places), SIDE + 2, SIDE + 2))
         here, there = [slice(1), slice(1, -1), slice(-1, None)], [slice(-1, None), slice(None), slice(1)]
         for x, y, z in product(range(3), repeat=3):
@@ -109,11 +112,12 @@ class Blocks:
 
     def crossing_cells(self) -> tuple[Tensor, Tensor]:
         """All crossing cells and their corners, as in `Field`."""
+        rows = self.sides
         corner = linear(torch.from_numpy(CORNERS).to(self.places.device), SIDE + 2)
         numbers, corners = [self.places.new_zeros(0)], [self.values.new_zeros((0, len(CORNERS)))]
         for start in range(2, len(self.places), CHUNK):
             part = self.places[start : start + CHUNK]
-            found = flags_of(crossing(self.inside(part)), SIDE + 1).reshape(-1).nonzero()[:, 0]
+            found = flags_of(crossing(self.around_sides(rows, part)), SIDE + 1).reshape(-1).nonzero()[:, 0]
             block, local = found // (SIDE + 1) ** 3, unravelled(found % (SIDE + 1) ** 3, SIDE + 1)
             # cells are numbered from -1, where the lowest of a block's are
             numbers.append(linear(part[block] * SIDE + local, self.nodes + 1))
@@ -129,10 +133,11 @@ class Blocks:
     def sides_of_finer(self, places: Tensor) -> Tensor:
         """(B, 2) bool: whether some node in or beside blocks of the grid twice as fine is outside, inside."""
         sides = places.new_empty((len(places), 2), dtype=torch.bool)
-        size = SIDE // 2 + 2
+        rows, size = self.sides, SIDE // 2 + 2
         for part, coarse, (x, y, z) in _halves(places):
             # The fine nodes -1..8 lie between the nodes 0..3 that are here too and one around them.
-            inside = self.inside(coarse)[:, x : x + size, y : y + size].flatten(1) >> z & ((1 << size) - 1)
+            around = self.around_sides(rows, coarse)[:, x : x + size, y : y + size]
+            inside = around.flatten(1) >> z & ((1 << size) - 1)
             sides[part] = torch.stack([(inside < (1 << size) - 1).any(1), (inside > 0).any(1)], 1)
         return sides
 

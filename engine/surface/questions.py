@@ -25,10 +25,10 @@ def unknown_ends(grid: Blocks, blocks: Tensor) -> Tensor:
     cubes looks at every value; and of cells in which a column that is not allowed cuts the surface, for near
     it too little is foretold: part of that is the 0 in such columns.
     """
-    nodes = []
+    nodes, rows = [], grid.sides
     for part in blocks.split(CHUNK):
         places = grid.places[part]
-        inside = grid.inside(places)
+        inside = grid.around_sides(rows, places)
         across, down = inside[:, 1:] ^ inside[:, :-1], inside[:, :, 1:] ^ inside[:, :, :-1]
         deep = inside ^ inside >> 1
         # the nodes themselves are bits 1..8, each at the ends of two edges along each axis

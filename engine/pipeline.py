@@ -329,7 +329,7 @@ def _mesh(
         vertices, faces, dropped = keep_person(vertices, faces, person)
         steps["dropped"] = dataclasses.asdict(dropped)
     if maps is not None:
-        front, back = (_channels_last(some) for some in (maps.front, maps.back))
+        front, back = (some[0].float().permute(1, 2, 0) for some in (maps.front, maps.back))
         followed = follow_normals(vertices, faces, front, back, field.resolution, ask)
         steps["relief"] = round(float(np.abs(followed - vertices).max()), 4)
         vertices = followed

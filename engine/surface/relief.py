@@ -15,15 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
+import torch
+from torch import Tensor
 
 from .laplacian import solve_laplacian
-from .meshes import Faces, Vertices, area_vectors, triangulate, vertex_normals
-from .visible import FROM_BEHIND, Floats, front_most, hidden, looked_up, ramp
+from .meshes import Faces, Vertices, area_vectors, on_device, summed, triangulate, vertex_normals
+from .visible import from_behind, front_most, hidden, looked_up, ramp
 
-Normals = NDArray[np.float32]
+CPU = torch.device("cpu")
 
 GRAZING = (0.2, 0.5)  # z between which a map's say grows from none to all, of the mesh's normal and its own
 LENGTH_KEPT = (0.5, 0.9)  # of a map's vectors: the silhouette's soft rim holds shorter ones
@@ -36,111 +35,129 @@ THINNEST = 1e-3  # of a triangle's longest side squared: its area counts as at l
 
 
 def follow_normals(
-    vertices: Vertices, faces: Faces, front: Normals, back: Normals, resolution: int,
-    ask: Callable[[], None] = lambda: None,
+    vertices: Vertices, faces: Faces, front: Tensor, back: Tensor, resolution: int,
+    ask: Callable[[], None] = lambda: None, device: torch.device = CPU,
 ) -> Vertices:
     """The vertices of a closed mesh, as the grid made it, moved along z to follow the maps.
 
-    vertices: (V, 3) float32, camera space; faces: (F, 3) or (F, 4) int32. front, back: (S, S, 3) float32, the
-    crop's normals in camera space, those of the back away from the viewer; vectors of no length where nobody
-    is. resolution: nodes a side of the occupancy grid. ask: called between steps; what it raises passes
-    through. Returns (V, 3) float32.
+    vertices: (V, 3) float32, camera space; faces: (F, 3) or (F, 4) int32. front, back: (S, S, 3), of any
+    device, the crop's normals in camera space, those of the back away from the viewer; vectors of no length
+    where nobody is. resolution: nodes a side of the occupancy grid. ask: called between steps; what it raises
+    passes through. device: where it is computed, one that has float64. Returns (V, 3) float32.
     """
-    slope, sure = _wanted(vertices, vertex_normals(vertices, faces), front, back, resolution)
+    places, corners = on_device(vertices, faces, device)
+    maps = front.to(device), back.to(device)
+    slope, sure = _wanted(places, vertex_normals(places, corners), maps, resolution)
     ask()
-    triangles = triangulate(vertices, faces)
-    across = area_vectors(vertices, triangles)
-    inner, total, push = _equations(vertices.astype(np.float64), triangles, across, slope, sure)
-    ask()
+    triangles = triangulate(places, corners)
+    across = area_vectors(places, triangles)
+    ends = triangles.T.contiguous()
     # what the volume grows by as a vertex rises: as pressure on all of them, it takes what is to stay
-    swell = np.bincount(triangles.ravel(), np.repeat(across[:, 2] / 3.0, 3), len(vertices))
-    both = np.stack([push, swell], axis=1)
-    found = solve_laplacian(inner, total, both, np.zeros_like(both), PRECISION * 2.0 / resolution, ask)
-    grown, answer = swell @ found
-    moved = _together(found[:, 0] - found[:, 1] * (grown / answer), vertices, triangles, resolution)
-    most = np.minimum(FARTHEST, OF_THICKNESS * _thickness(vertices, resolution))
-    result = vertices.copy()
-    result[:, 2] += (most * np.tanh(moved / np.maximum(most, 1e-9))).astype(np.float32)
-    return result
+    swell = _shared(ends, across[:, 2], len(places))
+    ties, total, push = _equations(places, ends, across, slope, sure)
+    ask()
+    both = torch.stack([push, swell], 1)
+    precision = PRECISION * 2.0 / resolution
+    found = solve_laplacian(*ties, total, both, torch.zeros_like(both), precision, ask)
+    grown, answer = (swell[:, None] * found).sum(0)
+    moved = _together(found[:, 0] - found[:, 1] * (grown / answer), places, ends, resolution)
+    most = (OF_THICKNESS * _thickness(places, resolution)).clamp(max=FARTHEST)
+    risen = places[:, 2] + (most * (moved / most.clamp(min=1e-9)).tanh()).float()
+    return np.concatenate([vertices[:, :2], risen.cpu().numpy()[:, None]], axis=1)
 
 
 def _wanted(
-    vertices: Vertices, normals: Floats, front: Normals, back: Normals, resolution: int
-) -> tuple[Floats, Floats]:
+    vertices: Tensor, normals: Tensor, maps: tuple[Tensor, Tensor], resolution: int
+) -> tuple[Tensor, Tensor]:
     """The slopes (V, 2), dz/dx and dz/dy, that the maps want at the vertices, and how surely, (V,) in [0, 1].
     """
-    slope, sure = np.zeros((len(vertices), 2)), np.zeros(len(vertices))
-    for picture, side in ((front, np.ones(3)), (back, FROM_BEHIND)):
-        toward = looked_up(picture, vertices) * side
-        length = np.linalg.norm(toward, axis=1)
-        toward /= np.maximum(length, 1e-6)[:, None]
-        share = ramp((normals * side)[:, 2], GRAZING) * ramp(toward[:, 2], GRAZING)
-        share *= ramp(length, LENGTH_KEPT)
-        share[hidden(vertices * side, resolution)] = 0.0
+    slope, sure = torch.zeros_like(normals[:, :2]), torch.zeros_like(normals[:, 0])
+    for picture, away in zip(maps, (False, True), strict=True):
+        toward = looked_up(picture, vertices)
+        if away:
+            toward, normals, vertices = (from_behind(some) for some in (toward, normals, vertices))
+        length = torch.linalg.vector_norm(toward, dim=1)
+        steep = toward[:, 2] / length.clamp(min=1e-6)
+        share = ramp(normals[:, 2], GRAZING) * ramp(steep, GRAZING) * ramp(length, LENGTH_KEPT)
+        share.masked_fill_(hidden(vertices, resolution), 0.0)
         told = share > 0.0  # no vertex faces both ways
-        slope[told] = -side[2] * toward[told, :2] / toward[told, 2:]
-        sure[told] = share[told]
+        rise = toward[:, :2] / (toward[:, 2:] if away else -toward[:, 2:])
+        slope = torch.where(told[:, None], rise, slope)
+        sure = torch.where(told, share, sure)
     return slope, sure
 
 
 def _equations(
-    vertices: Floats, triangles: Faces, across: Floats, slope: Floats, sure: Floats
-) -> tuple[csr_array, Floats, Floats]:
-    """As `solve_laplacian` takes them, for the way along z of each vertex: (V, V), (V,), (V,).
+    vertices: Tensor, ends: Tensor, across: Tensor, slope: Tensor, sure: Tensor
+) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor, Tensor]:
+    """As `solve_laplacian` takes them, for the way along z of each vertex: the ties, (V,), (V,).
 
     A triangle that the maps see wants their slope of the plane of x and y that it lies over; any other wants
-    to keep its own, in its own plane. across: `area_vectors` of the triangles, (T, 3).
+    to keep its own, in its own plane. ends: the corners of the triangles, (3, T); across: `area_vectors` of
+    them, (T, 3).
     """
-    # whole arrays for each axis: those of (T, 3, 3) take three times as long
-    ends = triangles.T.astype(np.intp)
-    x, y, z = ([axis[corner] for corner in ends] for axis in vertices.T)
-    area, flat = np.linalg.norm(across, axis=1), across[:, 2]  # flat: negative where it faces away
-    seen = np.minimum.reduce([sure[corner] for corner in ends])
-    mean_x, mean_y = (sum(axis[corner] for corner in ends) / 3.0 for axis in slope.T)
-    turn = 0.5 * np.sign(flat) * seen
+    area, flat = torch.linalg.vector_norm(across, dim=1), across[:, 2]  # flat: negative where it faces away
+    seen = _at(sure, ends).amin(0)
+    mean_x, mean_y = (_at(axis, ends).mean(0) for axis in slope.T)
 
-    # the side opposite to corner k, from the next corner to the one after it
-    along, down, deep = ([axis[(k + 2) % 3] - axis[(k + 1) % 3] for k in range(3)] for axis in (x, y, z))
-    longest = np.maximum.reduce([along[k] ** 2 + down[k] ** 2 + deep[k] ** 2 for k in range(3)])
+    # row k: the side opposite to corner k, from the next corner to the one after it
+    x, y, z = (_at(axis, ends) for axis in vertices.double().T)
+    along, down, deep = (axis.roll(-2, 0) - axis.roll(-1, 0) for axis in (x, y, z))
+    longest = (along.square() + down.square() + deep.square()).amax(0)
     least = THINNEST * longest + 1e-20
-    following = seen / (4.0 * np.maximum(np.abs(flat), least))
-    keeping = (1.0 - seen) / (4.0 * np.maximum(area, least))
-    stiffness, push = np.empty((len(triangles), 3)), np.zeros((len(triangles), 3))
-    for k in range(3):
-        i, j = (k + 1) % 3, (k + 2) % 3
-        # over the plane where the map is followed, in the triangle's own where not
-        level = -(along[i] * along[j] + down[i] * down[j])
-        stiffness[:, k] = (following + keeping) * level - keeping * deep[i] * deep[j]
-        # what the wanted slope asks of the corner, less what the surface has of it already
-        push[:, k] += turn * (along[k] * mean_y - down[k] * mean_x)
-        pull = following * level * -deep[k]
-        push[:, i] -= pull
-        push[:, j] += pull
+    following = seen / (4.0 * torch.maximum(flat.abs(), least))
+    keeping = (1.0 - seen) / (4.0 * torch.maximum(area, least))
+    # over the plane where the map is followed, in the triangle's own where not
+    level = _between(along) + _between(down)
+    stiffness = (following + keeping) * level + keeping * _between(deep)
+    # what the wanted slope asks of each corner, less what the surface has of it already
+    pull = following * level * deep
+    push = 0.5 * flat.sign() * seen * (along * mean_y - down * mean_x) + pull.roll(1, 0) - pull.roll(2, 0)
 
     count = len(vertices)
-    start, end = (np.roll(triangles, -step, axis=1).ravel() for step in (1, 2))
-    one_way = csr_array((stiffness.ravel(), (start, end)), shape=(count, count))
-    inner = one_way + one_way.T
-    share = np.bincount(triangles.ravel(), np.repeat(area / 3.0, 3), count)
+    start, end, weight = ends.roll(-1, 0).reshape(-1), ends.roll(-2, 0).reshape(-1), stiffness.reshape(-1)
     # an area of 0 holds a vertex that belongs to no triangle with one
-    held = (2.0 * np.pi / FOLLOWED) ** 2 * np.maximum(share, 1e-12)
-    total = np.asarray(inner.sum(axis=1)).ravel() + held
-    return inner, total, np.bincount(triangles.ravel(), push.ravel(), count).astype(np.float64)
+    held = (2.0 * torch.pi / FOLLOWED) ** 2 * _shared(ends, area, count).clamp(min=1e-12)
+    total = summed(start, weight, count) + summed(end, weight, count) + held
+    return (start, end, weight), total, summed(ends.reshape(-1), push.reshape(-1), count)
 
 
-def _together(moved: Floats, vertices: Vertices, triangles: Faces, resolution: int) -> Floats:
+def _at(values: Tensor, ends: Tensor) -> Tensor:
+    """Values (V,) at the corners of triangles, (3, T)."""
+    return values.index_select(0, ends.reshape(-1)).reshape(ends.shape)
+
+
+def _between(sides: Tensor) -> Tensor:
+    """What the two sides that meet at each corner, (3, T), make together, as both lead away from it."""
+    return -(sides.roll(-1, 0) * sides.roll(-2, 0))
+
+
+def _shared(ends: Tensor, values: Tensor, count: int) -> Tensor:
+    """(count,) values (T,) of triangles, a third to each of their corners ends, (3, T)."""
+    return summed(ends.reshape(-1), (values / 3.0).repeat(3), count)
+
+
+def _together(moved: Tensor, vertices: Tensor, ends: Tensor, resolution: int) -> Tensor:
     """The ways (V,), the same for vertices that nearly coincide: the last digits of the solution would turn
     the needles between them, and one that faces inward is a dark dot in the shading."""
-    start, end = triangles.ravel(), np.roll(triangles, -1, axis=1).ravel()
-    close = np.linalg.norm(vertices[start] - vertices[end], axis=1) < COINCIDING * 2.0 / resolution
-    pairs = (np.ones(int(close.sum())), (start[close], end[close]))
-    count = len(vertices)
-    groups, group = connected_components(csr_array(pairs, shape=(count, count)), directed=False)
-    return np.asarray((np.bincount(group, moved, groups) / np.bincount(group, minlength=groups))[group])
+    square = torch.zeros_like(ends, dtype=vertices.dtype)
+    for axis in vertices.T:
+        square += (_at(axis, ends) - _at(axis, ends.roll(-1, 0))).square()
+    close = square < (COINCIDING * 2.0 / resolution) ** 2
+    start, end = ends[close], ends.roll(-1, 0)[close]
+    group = torch.arange(len(moved), device=moved.device)
+    while True:  # each takes the lowest number around it: groups are of a few vertices
+        lowest = torch.minimum(group[start], group[end])
+        lower = group.scatter_reduce(0, start, lowest, "amin").scatter_reduce_(0, end, lowest, "amin")
+        if torch.equal(lower, group):
+            break
+        group = lower
+    members = summed(group, torch.ones_like(moved), len(moved))
+    return (summed(group, moved, len(moved)) / members)[group]
 
 
-def _thickness(vertices: Vertices, resolution: int) -> Floats:
+def _thickness(vertices: Tensor, resolution: int) -> Tensor:
     """(V,) camera units from the nearest to the farthest surface in the columns around each vertex."""
     _, nearest = front_most(vertices, resolution)
-    _, farthest = front_most(vertices * FROM_BEHIND, resolution)
-    return np.asarray(nearest + farthest, dtype=np.float64)
+    _, farthest = front_most(from_behind(vertices), resolution)
+    return (nearest + farthest).double()

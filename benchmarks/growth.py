@@ -14,8 +14,8 @@ def growth(comparisons: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """A record for each preset and device with several resolutions among comparisons (`sweep.compare`), which
     are sorted by these: {preset, device, resolutions, seconds, memory, seconds_fit, memory_fit}.
 
-    seconds: of the engine's surface stage with its points; memory: bytes that NumPy's arrays take in it; the
-    fits are of `square_law`.
+    seconds: of the engine's surface stage with its points; memory: bytes that it takes without them; the fits
+    are of `square_law`.
     """
     found = []
     for (preset, device), group in groupby(comparisons, lambda one: (one["preset"], one["device"])):

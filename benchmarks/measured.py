@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,11 +12,11 @@ import torch
 from .child import ROUNDED
 from .ours import reconstruct_watched
 from .published import reconstruct
-from .stopwatch import Resident, Stopwatch, Traced
+from .stopwatch import OnGPU, Resident, Stopwatch, Trimmed
 from .subjects import subject
 
 WARMING: Final = 64
-"""Nodes a side of the published procedure's first run, which does not count: a process's first is slower."""
+"""Nodes a side of a process's first run, which does not count: it is slower, and keeps memory for the next."""
 
 
 class Measured:
@@ -46,17 +45,16 @@ class Measured:
         }
 
     def warm(self, resolution: int, target: Path) -> dict[str, Any]:
-        """A first run, whose time does not count: {surface_bytes: what NumPy's arrays take in the engine's
-        surface stage, beyond what was there before; None for the published procedure}."""
-        if self.procedure == "published":
-            self._reconstruct(WARMING, Stopwatch(self.device, Resident()), target)
+        """First runs, whose time does not count: {surface_bytes: what the engine's surface stage takes
+        beyond what was there before, on the device that computes it and without the networks' share; None
+        where that is not known, and for the published procedure}."""
+        self._reconstruct(WARMING, Stopwatch(self.device, Resident()), target)
+        if self.procedure == "published" or not Resident.known:
             return {"surface_bytes": None}
-        tracemalloc.start()
-        watch = Stopwatch(self.device, Traced())
+        memory = OnGPU(self.device) if self.device.type == "cuda" else Trimmed()
+        watch = Stopwatch(self.device, memory)
         self._reconstruct(resolution, watch, target)
-        tracemalloc.stop()
-        most = max(watch.peak["surface"], watch.peak["points"])
-        return {"surface_bytes": most - watch.before["surface"]}
+        return {"surface_bytes": watch.peak["surface"] - watch.before["surface"]}
 
     def _reconstruct(self, resolution: int, watch: Stopwatch, target: Path) -> tuple[Any, int]:
         """The vertices and how many points were asked."""

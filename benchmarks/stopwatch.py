@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
-import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,24 +41,33 @@ class Resident:
         return int(next(line for line in lines if line.startswith(name)).split()[1]) * 1024
 
 
-class Traced:
-    """Bytes of Python's objects and NumPy's arrays, while tracemalloc runs.
-
-    What a process frees it may keep for later, so its resident memory tells little of a stage that comes
-    after a greedier one; PyTorch's tensors are not seen here.
-    """
+class Trimmed(Resident):
+    """The same, without what the process keeps of memory that it freed, which says little of a stage that
+    comes after a greedier one: that is given back before it is looked at, which takes time. Needs glibc."""
 
     def held(self) -> int:
         """Bytes at present."""
-        return tracemalloc.get_traced_memory()[0]
+        ctypes.CDLL(None).malloc_trim(0)
+        return super().held()
+
+
+class OnGPU:
+    """Bytes of a GPU's memory that PyTorch's tensors take."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    def held(self) -> int:
+        """Bytes at present."""
+        return torch.cuda.memory_allocated(self.device)
 
     def most(self) -> int:
         """The most bytes since `forget`."""
-        return tracemalloc.get_traced_memory()[1]
+        return torch.cuda.max_memory_allocated(self.device)
 
     def forget(self) -> None:
         """Let `most` begin anew."""
-        tracemalloc.reset_peak()
+        torch.cuda.reset_peak_memory_stats(self.device)
 
 
 class Stopwatch:
@@ -69,7 +78,7 @@ class Stopwatch:
     the clock is read.
     """
 
-    def __init__(self, device: torch.device, memory: Resident | Traced) -> None:
+    def __init__(self, device: torch.device, memory: Resident | OnGPU) -> None:
         self.device, self.memory = device, memory
         self.seconds: dict[str, float] = {}
         self.peak: dict[str, int] = {}
@@ -80,7 +89,8 @@ class Stopwatch:
     def begin(self, stage: str) -> None:
         """End the present stage, if any, and begin another."""
         self.end()
-        self.before.setdefault(stage, self.memory.held())
+        held = self.memory.held()
+        self.before.setdefault(stage, held)
         self.memory.forget()
         self.stage, self._since = stage, time.perf_counter()
 

@@ -31,7 +31,7 @@ DAMPING = 0.6  # of a step along the diagonal: under 2/3, where the stiffness of
 SMALLEST = 1e-6  # what ties a group to nothing, relative: parts without any known vertex would be singular
 
 BETWEEN_LOOKS = 20  # steps of a graphics card before it is asked how far they went, for which all wait
-MOST_ALONE = 6000  # of such steps: at 512 they are 460 to 540
+MOST_ALONE = 6000  # of such steps; at 512 they are 260 to 540, at 1024 860 to 960
 TO_GUESS = 1e-10  # of a vertex' weights, ties it to its guess: a part without known vertices stays at that
 NO_POWER = 1e-300  # next to 0, where 0 would be divided by 0
 
@@ -48,9 +48,9 @@ def solve_laplacian(
     vertices included. outside: (N, K) float64, the weighted sum of what is known around each. guess: (N, K)
     float64, which parts without known vertices keep if it is one value. All on one device; none is changed.
     precision: how far another step, or some steps of a graphics card, would move a vertex at most; x is then
-    within 18 times that of the solution (measured on bodies and balls of 3,400 to 549,000 unknown vertices: 4
-    to 17.7 times; a card's way 0.1 to 3.3 times). ask: called between steps; what it raises passes through.
-    Returns x, (N, K) float64 on the same device.
+    within 18 times that of the solution (measured on bodies and balls of 3,400 to 553,000 unknown vertices: 4
+    to 17.7 times, but 45 times for the relief of 867,000; a card's way 0.1 to 6.5 times). ask: called between
+    steps; what it raises passes through. Returns x, (N, K) float64 on the same device.
     """
     solve = _by_groups if total.device.type == "cpu" else _along_diagonal
     return solve(start, end, weight, total, outside, guess, precision, ask)

@@ -12,6 +12,7 @@ at rims, where the surface falls away, and without that bodies became 1 to 6 % t
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -96,40 +97,51 @@ def _equations(
     to keep its own, in its own plane. ends: the corners of the triangles, (3, T); across: `area_vectors` of
     them, (T, 3).
     """
+    # a corner at a time, and in place: half the time of (3, T) with memory anew for every step
     area, flat = torch.linalg.vector_norm(across, dim=1), across[:, 2]  # flat: negative where it faces away
-    seen = _at(sure, ends).amin(0)
-    mean_x, mean_y = (_at(axis, ends).mean(0) for axis in slope.T)
+    seen = functools.reduce(torch.minimum, _at(sure, ends))
+    turn = (flat.sign() * seen).mul_(0.5)
+    want_x, want_y = (functools.reduce(Tensor.add_, _at(axis, ends)).div_(3.0) for axis in slope.T)
 
-    # row k: the side opposite to corner k, from the next corner to the one after it
-    x, y, z = (_at(axis, ends) for axis in vertices.double().T)
-    along, down, deep = (axis.roll(-2, 0) - axis.roll(-1, 0) for axis in (x, y, z))
-    longest = (along.square() + down.square() + deep.square()).amax(0)
-    least = THINNEST * longest + 1e-20
-    following = seen / (4.0 * torch.maximum(flat.abs(), least))
-    keeping = (1.0 - seen) / (4.0 * torch.maximum(area, least))
-    # over the plane where the map is followed, in the triangle's own where not
-    level = _between(along) + _between(down)
-    stiffness = (following + keeping) * level + keeping * _between(deep)
-    # what the wanted slope asks of each corner, less what the surface has of it already
-    pull = following * level * deep
-    push = 0.5 * flat.sign() * seen * (along * mean_y - down * mean_x) + pull.roll(1, 0) - pull.roll(2, 0)
+    # of the side opposite to corner k, from the next corner to the one after it: the ways x, y and z
+    places = [_at(axis, ends) for axis in vertices.double().T]
+    sides = [[axis[(k + 2) % 3] - axis[(k + 1) % 3] for axis in places] for k in range(3)]
+    least = functools.reduce(torch.maximum, (_dot(side, side) for side in sides)).mul_(THINNEST).add_(1e-20)
+    following = seen / torch.maximum(flat.abs(), least).mul_(4.0)
+    keeping = (1.0 - seen) / torch.maximum(area, least).mul_(4.0)
+    any_way = following + keeping
+    stiffness, push = (across.new_zeros(ends.shape) for _ in range(2))
+    for k in range(3):
+        i, j = (k + 1) % 3, (k + 2) % 3
+        (x, y, z), (*one, one_z), (*other, other_z) = sides[k], sides[i], sides[j]
+        # over the plane where the map is followed, in the triangle's own where not
+        level = _dot(one, other).neg_()
+        torch.mul(any_way, level, out=stiffness[k]).addcmul_(keeping * one_z, other_z, value=-1.0)
+        # what the wanted slope asks of the corner, less what the surface has of it already
+        push[k] += (x * want_y).addcmul_(y, want_x, value=-1.0).mul_(turn)
+        pull = level.mul_(following).mul_(z)
+        push[i] += pull
+        push[j] -= pull
 
     count = len(vertices)
-    start, end, weight = ends.roll(-1, 0).reshape(-1), ends.roll(-2, 0).reshape(-1), stiffness.reshape(-1)
+    start, end = (ends[[(k + step) % 3 for k in range(3)]].reshape(-1) for step in (1, 2))
+    weight = stiffness.reshape(-1)
     # an area of 0 holds a vertex that belongs to no triangle with one
     held = (2.0 * torch.pi / FOLLOWED) ** 2 * _shared(ends, area, count).clamp(min=1e-12)
     total = summed(start, weight, count) + summed(end, weight, count) + held
     return (start, end, weight), total, summed(ends.reshape(-1), push.reshape(-1), count)
 
 
-def _at(values: Tensor, ends: Tensor) -> Tensor:
-    """Values (V,) at the corners of triangles, (3, T)."""
-    return values.index_select(0, ends.reshape(-1)).reshape(ends.shape)
+def _at(values: Tensor, ends: Tensor) -> list[Tensor]:
+    """Values (V,) at the corners of triangles, ends (3, T): (T,) of each."""
+    return [values.index_select(0, corner) for corner in ends]
 
 
-def _between(sides: Tensor) -> Tensor:
-    """What the two sides that meet at each corner, (3, T), make together, as both lead away from it."""
-    return -(sides.roll(-1, 0) * sides.roll(-2, 0))
+def _dot(one: list[Tensor], other: list[Tensor]) -> Tensor:
+    total = one[0] * other[0]
+    for first, second in zip(one[1:], other[1:], strict=True):
+        total.addcmul_(first, second)
+    return total
 
 
 def _shared(ends: Tensor, values: Tensor, count: int) -> Tensor:
@@ -140,10 +152,9 @@ def _shared(ends: Tensor, values: Tensor, count: int) -> Tensor:
 def _together(moved: Tensor, vertices: Tensor, ends: Tensor, resolution: int) -> Tensor:
     """The ways (V,), the same for vertices that nearly coincide: the last digits of the solution would turn
     the needles between them, and one that faces inward is a dark dot in the shading."""
-    square = torch.zeros_like(ends, dtype=vertices.dtype)
-    for axis in vertices.T:
-        square += (_at(axis, ends) - _at(axis, ends.roll(-1, 0))).square()
-    close = square < (COINCIDING * 2.0 / resolution) ** 2
+    places = [_at(axis, ends) for axis in vertices.T]
+    ways = [[axis[k] - axis[(k + 1) % 3] for axis in places] for k in range(3)]
+    close = torch.stack([_dot(way, way) for way in ways]) < (COINCIDING * 2.0 / resolution) ** 2
     start, end = ends[close], ends.roll(-1, 0)[close]
     group = torch.arange(len(moved), device=moved.device)
     while True:  # each takes the lowest number around it: groups are of a few vertices

@@ -57,7 +57,7 @@ def surface_nets(field: Field) -> tuple[Vertices, Faces]:
     edges, and faces (Q, 4) int32, counter-clockwise seen from outside. Closed and 2-manifold: outside the
     field's box, and so outside the cube, occupancy is 0.
     """
-    cells, corners = field.cells, field.corners
+    cells, corners = (part.cpu().numpy() for part in field.crossing_cells())
     inside = corners > LEVEL
     case = np.packbits(inside, axis=1, bitorder="little")[:, 0]
     find = _Finder(cells, field.resolution)
@@ -112,22 +112,22 @@ def _components(inside: list[bool], links: list[tuple[int, int]]) -> list[int]:
 class _Finder:
     """Finds crossing cells by their place; cells (C, 3), sorted."""
 
-    def __init__(self, cells: NDArray[np.int32], resolution: int) -> None:
+    def __init__(self, cells: Indices, resolution: int) -> None:
         self.size = resolution + 2  # cells run from -1, and neighbours of the last may be asked for
         self.numbers = self._number(cells)
 
-    def _number(self, cells: NDArray[np.int32]) -> NDArray[np.int64]:
-        x, y, z = (cells[:, axis].astype(np.int64) + 1 for axis in range(3))
+    def _number(self, cells: Indices) -> NDArray[np.int64]:
+        x, y, z = (cells[:, axis] + 1 for axis in range(3))
         return np.asarray((x * self.size + y) * self.size + z)
 
-    def __call__(self, cells: NDArray[np.int32]) -> NDArray[np.intp]:
+    def __call__(self, cells: Indices) -> NDArray[np.intp]:
         """Where in the list cells (N, 3) are; -1 for those that the surface does not cross."""
         wanted = self._number(cells)
         place = np.minimum(np.searchsorted(self.numbers, wanted), len(self.numbers) - 1)
         return np.where(self.numbers[place] == wanted, place, -1)
 
 
-def _both_pinched(case: Indices, cells: NDArray[np.int32], find: _Finder) -> NDArray[np.intp]:
+def _both_pinched(case: Indices, cells: Indices, find: _Finder) -> NDArray[np.intp]:
     """(C,) 0 or 1: cells whose one sheet meets another cell's one sheet twice in the face between them."""
     flipped = np.zeros(len(cells), dtype=np.intp)
     pinched = _cases().pinched
@@ -141,7 +141,7 @@ def _both_pinched(case: Indices, cells: NDArray[np.int32], find: _Finder) -> NDA
 
 
 def _centres(
-    cells: NDArray[np.int32], corners: Values, inside: NDArray[np.bool_], vertex: Indices, count: int
+    cells: Indices, corners: Values, inside: NDArray[np.bool_], vertex: Indices, count: int
 ) -> NDArray[np.float64]:
     """The mean of the crossings of each sheet, (count, 3), in grid nodes."""
     total, number = np.zeros((count, 3)), np.zeros(count)
@@ -157,7 +157,7 @@ def _centres(
 
 
 def _quads(
-    axis: int, cells: NDArray[np.int32], inside: NDArray[np.bool_], vertex: Indices, find: _Finder
+    axis: int, cells: Indices, inside: NDArray[np.bool_], vertex: Indices, find: _Finder
 ) -> Faces:
     """A quad for each crossed grid edge along axis, (Q, 4) int32, in the order of the edges."""
     own = np.flatnonzero(inside[:, 0] != inside[:, STEP[axis]])

@@ -9,6 +9,8 @@ from skimage.measure import marching_cubes
 
 from engine.space import grid_to_camera
 from engine.surface.localise import localise
+from engine.surface.field import CORNERS, Field
+from engine.surface.meshes import on_device, signed_volume
 
 
 def soft(distance, width=0.02):
@@ -61,6 +63,24 @@ def looked_up(values):
 def localised(query, columns, **options):
     """`localise` for a query of arrays and columns (r, r) as an array."""
     return localise(lambda points: torch.from_numpy(query(points.numpy())), torch.from_numpy(columns), **options)
+def field_from(values, origin, resolution):
+    """The field of a box of nodes that begins at a grid index; outside it is nothing."""
+    padded = np.pad(values, 1)
+    cells = np.indices(np.array(padded.shape) - 1).reshape(3, -1).T
+    corners = padded[tuple((cells[:, None] + CORNERS).transpose(2, 0, 1))]
+    inside = (corners > 0.5).sum(axis=1)
+    crossed = (inside > 0) & (inside < 8)
+    found = cells[crossed] - 1 + origin
+    return Field(torch.from_numpy(found), torch.from_numpy(corners[crossed]), resolution, 0)
+
+
+def tensors(vertices, faces):
+    """A mesh as what takes it on a device wants it."""
+    return on_device(vertices, faces, torch.device("cpu"))
+
+
+def volume_of(vertices, faces):
+    return signed_volume(*tensors(vertices, faces))
 
 
 def dense_mesh(values):

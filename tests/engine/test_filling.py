@@ -46,10 +46,11 @@ def unsure(points):
 def inside(filling, query=unsure):
     """(r, r, r) bool: the inside of the field that `localise` finds, from its crossing cells."""
     field = localised(query, all_columns(RESOLUTION), filling=filling)
+    cells, corners = (part.numpy() for part in field.crossing_cells())
     found = np.zeros((RESOLUTION + 2,) * 3, dtype=np.bool_)
     for corner, offset in enumerate(np.ndindex(2, 2, 2)):
-        at = field.cells.numpy() + 1 + np.array(offset)
-        found[tuple(at.T)] |= field.corners[:, corner].numpy() > 0.5
+        at = cells + 1 + np.array(offset)
+        found[tuple(at.T)] |= corners[:, corner] > 0.5
     return found[1:-1, 1:-1, 1:-1]
 
 

@@ -1,13 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Marching cubes by blocks: closed, without a seam, facing outward, whatever the blocks cut."""
+"""Marching cubes: scikit-image's mesh of the whole grid, closed, without a seam, facing outward."""
 
 import numpy as np
 import pytest
 import trimesh
 
-from engine.surface.isosurface import BLOCK, isosurface
-from engine.surface.meshes import signed_volume
-from tests.engine.fields import all_columns, ball, disc_columns, localised, soft, sphere
+from engine.surface.isosurface import isosurface
+from tests.engine.fields import (
+    all_columns,
+    assert_same,
+    ball,
+    dense_mesh,
+    dense_values,
+    disc_columns,
+    field_from,
+    localised,
+    soft,
+    sphere,
+    volume_of,
+)
 
 
 def assert_closed(vertices, faces):
@@ -45,7 +56,7 @@ def test_the_mesh_is_closed_and_faces_outward(function, columns):
     assert_closed(vertices, faces)
     assert np.array_equal(np.unique(faces), np.arange(len(vertices)))
     assert vertices.min() >= -1 - 2 / 64
-    assert signed_volume(vertices, faces) > 0
+    assert volume_of(vertices, faces) > 0
 
 
 def test_no_face_reaches_farther_than_its_cell():
@@ -56,10 +67,9 @@ def test_no_face_reaches_farther_than_its_cell():
 
 def test_vertices_lie_where_occupancy_is_a_half():
     resolution = 64
-    assert resolution > 3 * BLOCK
     vertices, faces = isosurface(localised(ball, all_columns(resolution)))
     np.testing.assert_allclose(np.linalg.norm(vertices, axis=1), 0.6, atol=2e-3)
-    assert signed_volume(vertices, faces) == pytest.approx(4 / 3 * np.pi * 0.6**3, rel=5e-3)
+    assert volume_of(vertices, faces) == pytest.approx(4 / 3 * np.pi * 0.6**3, rel=5e-3)
     assert trimesh.Trimesh(vertices, faces, process=False).body_count == 1
 
 
@@ -71,4 +81,53 @@ def test_a_field_of_one_node_is_an_octahedron():
     assert len(vertices) == 6
     assert len(faces) == 8
     np.testing.assert_allclose(np.abs(vertices).sum(axis=1), 1 / 64, rtol=1e-5)
-    assert signed_volume(vertices, faces) == pytest.approx(4 / 3 / 64**3, rel=1e-4)
+    assert volume_of(vertices, faces) == pytest.approx(4 / 3 / 64**3, rel=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_noise_is_the_whole_grids_mesh(seed):
+    """At such a share of inside nodes every kind of cell occurs, those with a vertex within too."""
+    values = np.random.default_rng(seed).random((16, 16, 16), dtype=np.float32) ** (0.5 + 0.5 * seed)
+    assert_same(isosurface(field_from(values, 0, 16)), dense_mesh(values))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_pattern_of_inside_corners_gives_scikit_images_triangles(seed):
+    """Whatever the values: where the table is looked up, the triangles follow from the pattern alone."""
+    generator = np.random.default_rng(seed)
+    for pattern in range(1, 256):
+        inside = (pattern >> np.arange(8) & 1).reshape(2, 2, 2)
+        values = (generator.uniform(0.001, 0.499, (2, 2, 2)) + 0.5 * inside).astype(np.float32)
+        assert_same(isosurface(field_from(values, 0, 2)), dense_mesh(values))
+
+
+@pytest.mark.parametrize("function", [ball, full_of_holes])
+def test_where_the_cells_are_parted_makes_no_difference(function, monkeypatch):
+    field = field_from(dense_values(function, disc_columns(64)), 0, 64)
+    whole = isosurface(field)
+    monkeypatch.setattr("engine.surface.isosurface.CHUNK", 97)
+    vertices, faces = isosurface(field)
+    np.testing.assert_array_equal(vertices, whole[0])
+    np.testing.assert_array_equal(faces, whole[1])
+
+
+def test_a_cancel_passes_through_wherever_it_comes(monkeypatch):
+    class Cancelled(Exception):
+        pass
+
+    def ask():
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Cancelled
+
+    field = field_from(np.random.default_rng(0).random((16, 16, 16), dtype=np.float32), 0, 16)
+    monkeypatch.setattr("engine.surface.isosurface.CHUNK", 512)
+    left = asked = 1000
+    isosurface(field, ask)
+    asked -= left
+    assert asked > 3 * len(field.cells) // 512  # twice to find neighbours, once to build; and in each crate
+    for begun in range(asked):
+        left = begun
+        with pytest.raises(Cancelled):
+            isosurface(field, ask)

@@ -8,7 +8,6 @@ import torch
 from engine.errors import Cancelled, EngineError
 from engine.surface.isosurface import isosurface
 from engine.surface.localise import BEYOND, COARSEST, first_points
-from engine.surface.meshes import signed_volume
 from tests.engine.fields import (
     all_columns,
     assert_same,
@@ -21,6 +20,7 @@ from tests.engine.fields import (
     parts,
     soft,
     sphere,
+    volume_of,
 )
 from tests.engine.solids import CRUMBS, WHOLE, sheet
 from tests.engine.trained import Trained, painted, sample
@@ -139,7 +139,7 @@ def test_no_node_is_asked_for_twice():
 def test_resolutions_that_no_block_divides_work_too(resolution):
     vertices, faces = isosurface(localised(ball, all_columns(resolution)))
     np.testing.assert_allclose(np.linalg.norm(vertices, axis=1), 0.6, atol=2e-3)
-    assert signed_volume(vertices, faces) == pytest.approx(4 / 3 * np.pi * 0.6**3, rel=5e-3)
+    assert volume_of(vertices, faces) == pytest.approx(4 / 3 * np.pi * 0.6**3, rel=5e-3)
 
 
 def test_a_resolution_that_no_block_divides_gives_the_dense_mesh():
@@ -170,9 +170,9 @@ def test_crossing_cells_hold_every_corner_of_the_surface():
 
     values = np.pad(dense_values(function, all_columns(64)), 1)
     field = localised(function, all_columns(64))
-    cells, corners = field.crossing_cells()
-    assert cells.dtype == torch.int64
-    assert corners.dtype == torch.float32
+    cells, corners = (part.numpy() for part in field.crossing_cells())
+    assert cells.dtype == np.int64
+    assert corners.dtype == np.float32
     offsets = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
     np.testing.assert_array_equal(corners, values[tuple((cells[:, None] + offsets + 1).transpose(2, 0, 1))])
     count = sum((values > 0.5)[i : i + 65, j : j + 65, k : k + 65].astype(int) for i, j, k in offsets)

@@ -7,15 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from torch import Tensor
 
-from ..space import camera_to_image, image_to_texel
-from .meshes import Faces, Vertices, area_vectors, compact, connected_parts, edge_graph
+from .meshes import Faces, Vertices, area_vectors, compact, edge_graph, on_device, summed
+from .parts import connected_parts
+from .visible import pixels
 
 SIGNIFICANT = 0.003  # of the body's area: half a hand, a shoe. Lost hands of the samples had 0.005
 SPECK = 0.0003  # of the body's area: a fingertip; what is smaller is noise wherever it is
 NEAR = 0.05  # camera units, 5 cm on a standing person: a gap across a thin wrist or finger
+CPU = torch.device("cpu")
 TAUBIN = (0.5, -0.53)  # shrink, then swell: the pair passes what is longer than about ten edges
 
 
@@ -29,47 +33,57 @@ class Dropped:
 
 
 def keep_person(
-    vertices: Vertices, faces: Faces, mask: NDArray[np.bool_]
+    vertices: Vertices, faces: Faces, mask: NDArray[np.bool_], *, device: torch.device = CPU
 ) -> tuple[Vertices, Faces, Dropped]:
     """Keep the body and the parts that belong to it; drop floaters and every inward-facing hollow.
 
     vertices (V, 3) float32, camera space; faces (F, 3) or (F, 4) int32, closed; mask (S, S) bool, the person
     in the crop. The body is the part of largest volume. A part belongs to it that lies in the silhouette, is
-    no speck, and is of significant size or near what is. Returns the mesh without the rest, order kept.
+    no speck, and is of significant size or near what is. device: what looks for all that. Returns the mesh
+    without the rest, order kept.
     """
-    parts, label = connected_parts(faces, len(vertices))
-    part = label[faces[:, 0]]
-    across = area_vectors(vertices, faces)
-    lengthwise = np.einsum("ij,ij->i", vertices[faces[:, 0]].astype(np.float64), across)
-    volume = np.bincount(part, lengthwise / 3.0, minlength=parts)
-    area = np.bincount(part, np.linalg.norm(across, axis=1), minlength=parts)
-    body = int(np.argmax(volume))
+    points, corners = on_device(vertices, faces, device)
+    parts, label = connected_parts(corners, len(points))
+    first = corners[:, 0]
+    part = label.index_select(0, first)
+    across = area_vectors(points, corners)
+    lengthwise = (points.index_select(0, first) * across).sum(1)
+    volume = summed(part, lengthwise / 3.0, parts)
+    area = summed(part, torch.linalg.vector_norm(across, dim=1), parts)
+    body = volume.argmax()
 
     # A hollow is a closed part inside another: its faces look into the hole, so its volume is negative.
     hollow = volume <= 0
     share = area / area[body]
-    candidate = ~hollow & (share >= SPECK) & (_inside_share(vertices, label, mask) >= 0.5)
+    inside = _inside_share(points, label, parts, torch.from_numpy(mask).to(device))
+    candidate = ~hollow & (share >= SPECK) & (inside >= 0.5)
     kept = candidate & (share >= SIGNIFICANT)
     kept[body] = True
-    for one in np.flatnonzero(candidate & ~kept):
-        reach, _ = cKDTree(vertices[kept[label]]).query(vertices[label == one], distance_upper_bound=NEAR)
-        kept[one] = bool(np.isfinite(reach).any())
+    kept = _with_what_is_near(vertices, label, kept, candidate)
 
-    gone = ~kept[part]
+    gone = ~kept.index_select(0, part)
     record = Dropped(int((~kept & ~hollow).sum()), int(hollow.sum()), int(gone.sum()))
     if not record.faces:
         return vertices, faces, record
-    return *compact(vertices, faces[~gone]), record
+    return *compact(vertices, faces[(~gone).cpu().numpy()]), record
 
 
-def _inside_share(
-    vertices: Vertices, label: NDArray[np.int32], mask: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def _inside_share(points: Tensor, label: Tensor, parts: int, mask: Tensor) -> Tensor:
     """The share of each part's vertices that lie in the silhouette, (P,) float64 in [0, 1]."""
-    side = mask.shape[0]
-    texel = np.round(image_to_texel(camera_to_image(vertices)[:, :2], side))
-    column, row = np.clip(texel, 0, side - 1).astype(np.intp).T
-    return np.asarray(np.bincount(label, mask[row, column]) / np.bincount(label))
+    column, row = pixels(points, mask.shape[0])
+    return summed(label, mask[row, column].double(), parts) / torch.bincount(label, minlength=parts)
+
+
+def _with_what_is_near(vertices: Vertices, label: Tensor, kept: Tensor, candidate: Tensor) -> Tensor:
+    """kept, (P,) bool, and one after the other the candidates, (P,) bool, that are near to what is kept."""
+    small = (candidate & ~kept).nonzero()[:, 0].tolist()
+    if not small:
+        return kept
+    part, stays = label.cpu().numpy(), kept.cpu().numpy().copy()
+    for one in small:
+        reach, _ = cKDTree(vertices[stays[part]]).query(vertices[part == one], distance_upper_bound=NEAR)
+        stays[one] = bool(np.isfinite(reach).any())
+    return torch.from_numpy(stays).to(kept.device)
 
 
 def smooth(

@@ -6,7 +6,8 @@ import pytest
 import trimesh
 
 from engine.surface.cleanup import Dropped, keep_person, smooth
-from engine.surface.meshes import signed_volume, triangulate, vertex_normals
+from engine.surface.meshes import normals_of, triangulate
+from tests.engine.fields import tensors, volume_of
 
 SIDE = 128
 BODY = 0.5  # the radius of the ball that stands for the person
@@ -39,7 +40,7 @@ def scene(*balls, corners=4):
         faces.append((quads if radius > 0 else quads[:, ::-1]) + sum(map(len, vertices)))
         vertices.append(points)
     together, all_faces = np.concatenate(vertices), np.concatenate(faces).astype(np.int32)
-    return together, all_faces if corners == 4 else triangulate(together, all_faces)
+    return together, all_faces if corners == 4 else triangulate(*tensors(together, all_faces)).int().numpy()
 
 
 def disc(radius):
@@ -49,7 +50,7 @@ def disc(radius):
 
 
 def part_centres(vertices, faces):
-    mesh = trimesh.Trimesh(vertices, triangulate(vertices, faces), process=False)
+    mesh = trimesh.Trimesh(vertices, triangulate(*tensors(vertices, faces)).numpy(), process=False)
     parts = mesh.split(only_watertight=True)
     return sorted(tuple(float(x) for x in part.centroid.round(2)) for part in parts)
 
@@ -74,7 +75,7 @@ def test_the_body_keeps_its_hand_and_its_fingertip_and_loses_the_rest(corners):
     assert dropped == Dropped(floaters=3, hollows=1, faces=4 * len(faces) // 7)
     assert set(np.unique(kept_faces)) == set(range(len(kept_vertices)))
     expected = 4 / 3 * np.pi * (BODY**3 + 0.05**3 + 0.012**3)
-    assert signed_volume(kept_vertices, kept_faces) == pytest.approx(expected, rel=0.01)
+    assert volume_of(kept_vertices, kept_faces) == pytest.approx(expected, rel=0.01)
 
 
 def test_what_hangs_near_a_kept_hand_stays_too():
@@ -109,14 +110,14 @@ def test_smoothing_takes_noise_and_leaves_the_volume(corners):
         return np.abs(np.linalg.norm(points, axis=1) - BODY).mean()
 
     assert unevenness(smoothed) < 0.5 * unevenness(rough)
-    assert signed_volume(smoothed, faces) == pytest.approx(signed_volume(vertices, faces), rel=0.01)
+    assert volume_of(smoothed, faces) == pytest.approx(volume_of(vertices, faces), rel=0.01)
     np.testing.assert_array_equal(smooth(rough, faces, 0), rough)
 
 
 def test_normals_of_quads_and_of_triangles_point_outward():
     for corners in (3, 4):
         vertices, faces = scene(((0, 0, 0), BODY), corners=corners)
-        assert (vertex_normals(vertices, faces) * vertices / BODY).sum(axis=1).min() > 0.999
+        assert (normals_of(vertices, faces) * vertices / BODY).sum(axis=1).min() > 0.999
 
 
 def test_a_quad_is_cut_where_it_does_not_fold():
@@ -124,7 +125,7 @@ def test_a_quad_is_cut_where_it_does_not_fold():
     arrow = np.array([[0, 0, 0], [1, -1, 0], [0, 0.5, 0], [-1, -1, 0]], dtype=np.float32)
     kite = np.array([[0, -3, 0], [1, 0, 0], [0, 1, 0], [-1, 0, 0]], dtype=np.float32) + [5, 0, 0]
     vertices = np.concatenate([arrow, kite])
-    triangles = triangulate(vertices, np.array([[0, 1, 2, 3], [4, 5, 6, 7]], dtype=np.int32))
+    triangles = triangulate(*tensors(vertices, np.array([[0, 1, 2, 3], [4, 5, 6, 7]]))).numpy()
     assert {frozenset(row) for row in triangles.tolist()} == {
         frozenset(row) for row in ([0, 1, 2], [0, 2, 3], [5, 6, 7], [7, 4, 5])
     }

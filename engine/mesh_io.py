@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from .errors import EngineError
 from .sentences import Sentence
 from .space import blender_to_y_up
-from .surface.meshes import triangulate, vertex_normals
+from .surface.meshes import normals_of, on_device, triangulate
 
 Y_UP = (".obj", ".glb")
 FLOAT, USHORT, UINT = 5126, 5123, 5125  # glTF component types
@@ -156,9 +157,14 @@ def _encode_ply(mesh: _Placed) -> bytes:
     return header.encode("ascii") + vertices.tobytes() + faces.tobytes()
 
 
+def _triangles(mesh: _Placed) -> NDArray[np.int64]:
+    """(T, 3): the faces, quads cut in two."""
+    return np.asarray(triangulate(*on_device(mesh.vertices, mesh.faces, torch.device("cpu"))).numpy())
+
+
 def _encode_stl(mesh: _Placed) -> bytes:
     """Binary STL; the format has no colours."""
-    corners = mesh.vertices[triangulate(mesh.vertices, mesh.faces)].astype(np.float64)
+    corners = mesh.vertices[_triangles(mesh)].astype(np.float64)
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     rows = np.zeros(len(corners), dtype=[("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("unused", "<u2")])
@@ -170,7 +176,7 @@ def _encode_stl(mesh: _Placed) -> bytes:
 def _encode_glb(mesh: _Placed) -> bytes:
     """Binary glTF 2.0 with normals, linear 16-bit COLOR_0 and a rough, non-metallic material."""
     vertices = mesh.vertices.astype("<f4")
-    triangles = triangulate(mesh.vertices, mesh.faces)
+    triangles = _triangles(mesh)
     arrays: list[tuple[NDArray[Any], int, str, int]] = [  # data, component type, element type, target
         (vertices, FLOAT, "VEC3", ARRAY_BUFFER),
         (_glb_normals(mesh), FLOAT, "VEC3", ARRAY_BUFFER),
@@ -210,7 +216,7 @@ def _encode_glb(mesh: _Placed) -> bytes:
 
 
 def _glb_normals(mesh: _Placed) -> NDArray[Any]:
-    normals = vertex_normals(mesh.vertices, mesh.faces)
+    normals = normals_of(mesh.vertices, mesh.faces)
     normals[~normals.any(axis=1)] = (0.0, 1.0, 0.0)  # glTF wants unit vectors, also where there is no area
     return normals.astype("<f4")
 

@@ -34,7 +34,7 @@ from .surface.field import Field
 from .surface.filling import Filling
 from .surface.isosurface import isosurface
 from .surface.localise import COARSEST, first_points, localise
-from .surface.meshes import Faces, Vertices, vertex_normals
+from .surface.meshes import Faces, Vertices, normals_of
 from .surface.relief import follow_normals
 from .surface.surface_nets import surface_nets
 from .version import VERSION
@@ -353,7 +353,7 @@ def _colours(
     if kind == "none":
         return np.full((len(mesh.vertices), 3), UNCOLOURED, dtype=np.uint8)
     if kind == "normals":
-        return normal_colours(vertex_normals(mesh.vertices, mesh.faces))
+        return normal_colours(normals_of(mesh.vertices, mesh.faces))
     square = cut(sight.picture, crop, "edge")
     if crop.side > LARGEST_COLOUR_CROP:
         square = resize(square, LARGEST_COLOUR_CROP, True)

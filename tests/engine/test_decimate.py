@@ -13,7 +13,7 @@ from skimage.measure import marching_cubes
 from engine.errors import Cancelled, EngineError
 from engine.surface import collapse
 from engine.surface.decimate import decimate, nearest_colours
-from engine.surface.meshes import signed_volume
+from tests.engine.fields import volume_of
 from tests.link.processes import is_running
 
 
@@ -70,7 +70,7 @@ def test_a_figure(figure, count, volume, distance):
     assert count * 0.95 - 1 <= len(triangles) <= count
     assert (fewer.dtype, triangles.dtype) == (np.float32, np.int32)
     assert_closed(fewer, triangles)
-    assert signed_volume(fewer, triangles) == pytest.approx(signed_volume(vertices, faces), rel=volume)
+    assert volume_of(fewer, triangles) == pytest.approx(volume_of(vertices, faces), rel=volume)
     assert farthest(vertices, fewer, triangles) < distance
 
 
@@ -95,7 +95,7 @@ def test_pinched_edges_are_repaired(sponge, count):
     fewer, triangles = decimate(*sponge, count)
     assert len(triangles) <= count
     assert_closed(fewer, triangles)
-    assert signed_volume(fewer, triangles) == pytest.approx(signed_volume(*sponge), rel=0.2)
+    assert volume_of(fewer, triangles) == pytest.approx(volume_of(*sponge), rel=0.2)
 
 
 def test_too_few_faces_are_refused_with_a_next_step(sponge):

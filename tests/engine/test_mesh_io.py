@@ -12,7 +12,7 @@ import trimesh
 
 from engine.errors import EngineError
 from engine.mesh_io import FORMATS, write_mesh
-from engine.surface.meshes import signed_volume
+from tests.engine.fields import volume_of
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def test_stl(mesh, tmp_path):
     write_mesh(mesh, tmp_path / "a.stl")
     read = trimesh.load(tmp_path / "a.stl", process=False)
     np.testing.assert_array_equal(read.triangles, mesh.vertices[mesh.faces])
-    assert signed_volume(mesh.vertices, mesh.faces) > 0
+    assert volume_of(mesh.vertices, mesh.faces) > 0
     assert (np.einsum("ij,ij->i", read.face_normals, read.triangles_center - read.centroid) > 0).all()
 
 

@@ -17,8 +17,8 @@ from engine.photo import from_pixels
 from engine.pipeline import choose_device, in_camera_space, people, reconstruct
 from engine.settings import Settings
 from engine.sight import MOST_POINTS
-from engine.surface.meshes import signed_volume
 from engine.weights.presets import NormalNets
+from tests.engine.fields import volume_of
 from tests.tiny import TINY
 
 SHIRT, TROUSERS, WALL = (200, 40, 40), (40, 40, 200), (30, 60, 30)
@@ -103,7 +103,7 @@ def test_a_person_stands_on_the_floor_in_its_colours():
     assert high[0] - low[0] == pytest.approx(1.1, abs=0.06)  # 110 pixels of 200 are 2 m
     np.testing.assert_allclose(low[:2] + high[:2], 0, atol=1e-5)
     assert result.faces.dtype == np.int32
-    assert signed_volume(result.vertices, result.faces) == pytest.approx(
+    assert volume_of(result.vertices, result.faces) == pytest.approx(
         2.0 * 0.6 * (high[1] - low[1]) + 0.5 * 0.2 * (high[1] - low[1]), rel=0.08)
     arm = result.vertices[result.vertices[:, 0] > 0.2]
     assert arm[:, 2].min() > 1.5  # the arm is on the viewer's right, up
@@ -209,8 +209,8 @@ def test_each_step_of_the_mesh_can_be_chosen_and_is_recorded():
     quads = run(person(), stand_in(), dataclasses.replace(SMALL, topology="quads", clean=False))
     assert quads.faces.shape[1] == 4
     assert "dropped" not in quads.info["mesh"]
-    assert signed_volume(quads.vertices, quads.faces) == pytest.approx(
-        signed_volume(plain.vertices, plain.faces), rel=0.03)
+    assert volume_of(quads.vertices, quads.faces) == pytest.approx(
+        volume_of(plain.vertices, plain.faces), rel=0.03)
 
 
 def test_the_surface_follows_the_normals_of_networks_that_have_a_silhouette():

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.surface.meshes import Faces, vertex_normals
+from engine.surface.meshes import Faces, normals_of
 
 from ..render.rasterise import barycentric, rasterise, to_pixels
 from ..whole import written_whole
@@ -36,7 +36,7 @@ def clay(vertices: Array, faces: Faces, degrees: float) -> Array:
     """(V, 3) sRGB grey in [0, 255] of a matte surface that is seen turned by `degrees`. Arguments as in
     `drawn`."""
     light = np.array(LIGHT) / np.linalg.norm(LIGHT)
-    share = np.clip(turned(vertex_normals(vertices, faces), degrees) @ light, 0, 1)
+    share = np.clip(turned(normals_of(vertices, faces), degrees) @ light, 0, 1)
     return np.repeat((60 + 180 * share)[:, None], 3, axis=1)
 
 

@@ -16,7 +16,7 @@ from .stopwatch import OnGPU, Resident, Stopwatch, Trimmed
 from .subjects import subject
 
 WARMING: Final = 64
-"""Nodes a side of a process's first run, which does not count: it is slower, and keeps memory for the next."""
+"""Nodes a side of a process's first run, which does not count: it is slower, and keeps memory for others."""
 
 
 class Measured:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from engine.precision import choose_precision
+from engine.devices import choose_precision
 
 from .child import PROCEDURES, ROUNDED, Case, Child
 

@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 
 from .asking import Ask, Told, asking_between_layers
 from .colour import colour_vertices, normal_colours
+from .devices import choose_device, choose_precision, surface_device
 from .errors import EngineError, ProgressCallback
 from .memory import spared
 from .networks import Features, NormalMaps
 from .payload import NormalMaps as GivenNormals
 from .photo import FoundPerson, Mask, Photo, choose_person, cut, cut_sides, find_people, person_part, resize
-from .precision import choose_precision
 from .scale import Scale, find_scale
 from .sentences import Sentence, listed
-from .settings import DEVICES, Settings, check
+from .settings import Settings
 from .sight import Sight, believing, with_normals
 from .space import Crop, Placement, camera_to_image, grid_to_camera, image_to_texel, stand_on_floor
 from .surface.cleanup import keep_person, smooth
@@ -227,24 +227,6 @@ def _in_blender(placement: Placement, vertices: Vertices) -> NDArray[np.float32]
     return placement.camera_to_blender(vertices).astype(np.float32)
 
 
-def choose_device(name: str) -> torch.device:
-    """The device for a setting of DEVICES; EngineError bad_settings when this machine has none such."""
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    check(name in DEVICES, Sentence("The device {device} is unknown.", device=repr(name)),
-          Sentence("Choose one of {devices}.", devices=", ".join(DEVICES)))
-    if name == "auto":
-        name = next(kind for kind in ("cuda", "mps", "cpu") if present[kind])
-    text = Sentence("This machine has no {device} device that PyTorch can use.", device=name)
-    check(present[name], text, "Choose the device auto.")
-    return torch.device(name)
-
-
-def surface_device(device: torch.device) -> torch.device:
-    """Where the surface is computed for networks on a device: there on CUDA, on the CPU for MPS, which has no
-    float64."""
-    return device if device.type == "cuda" else torch.device("cpu")
-
-
 def _silhouette(sight: Sight) -> Callable[[Crop], Mask]:
     return lambda crop: sight.mask(crop, sight.normals(crop), sight.preset.coarse_size)
 
@@ -322,15 +304,16 @@ def _mesh(
 ) -> _Mesh:
     """maps: what the surface follows; None for networks that are taken as they were published."""
     ask()
+    device = field.corners.device
     vertices, faces = surface_nets(field) if settings.topology == "quads" else isosurface(field, ask)
     steps: dict[str, Any] = {"topology": settings.topology, "extracted": len(faces)}
     ask()
     if settings.clean:
-        vertices, faces, dropped = keep_person(vertices, faces, person)
+        vertices, faces, dropped = keep_person(vertices, faces, person, device)
         steps["dropped"] = dataclasses.asdict(dropped)
     if maps is not None:
         front, back = (some[0].float().permute(1, 2, 0) for some in (maps.front, maps.back))
-        followed = follow_normals(vertices, faces, front, back, field.resolution, ask)
+        followed = follow_normals(vertices, faces, front, back, field.resolution, ask, device)
         steps["relief"] = round(float(np.abs(followed - vertices).max()), 4)
         vertices = followed
     if settings.smooth:
@@ -358,7 +341,8 @@ def _colours(
     if crop.side > LARGEST_COLOUR_CROP:
         square = resize(square, LARGEST_COLOUR_CROP, True)
     colours = colour_vertices(
-        mesh.whole_vertices, mesh.whole_faces, square, person, resolution, scale.metres_per_unit, back, ask)
+        mesh.whole_vertices, mesh.whole_faces, square, person, resolution, scale.metres_per_unit, back, ask,
+        surface_device(sight.device))
     ask()
     if mesh.vertices is mesh.whole_vertices:
         return colours

@@ -63,7 +63,8 @@ class Worker:
         """Versions, the device that "auto" means, and the preset and card of the default weights.
         JSON-able.
         """
-        device = self._device = load_part(".pipeline").choose_device("auto")
+        load_part(".pipeline")  # which the first job then need not wait for
+        device = self._device = load_part(".devices").choose_device("auto")
         weights = self._embedded.load(load_part(".weights").DEFAULT_WEIGHTS, device)
         return {
             "python": platform.python_version(),
@@ -110,7 +111,7 @@ class Worker:
     def _weights(self, settings: Settings) -> tuple[LoadedWeights, LoadedWeights]:
         """The weights that were chosen, and those that find people: the same where they have a silhouette."""
         part = load_part(".weights")
-        device = self._device = load_part(".pipeline").choose_device(settings.device)
+        device = self._device = load_part(".devices").choose_device(settings.device)
         path = find_weights(settings.weights)
         kept = self._embedded if path == part.DEFAULT_WEIGHTS else self._chosen
         weights = kept.load(path, device)

@@ -96,14 +96,14 @@ class Blocks:
         return packed(self.values > LEVEL)
 
     def around_sides(self, rows: Tensor, places: Tensor) -> Tensor:
-        """(B, 10, 10) int32: rows, which are `sides`, from node -1 of each of places on; along z in ten bits."""
+        """(B, 10, 10) int32: rows, which are `sides`, from node -1 of each of places on; along z in ten bits.
+        Those after them mean nothing."""
         found = rows.new_zeros((len(places), SIDE + 2, SIDE + 2))
         here, there = [slice(1), slice(1, -1), slice(-1, None)], [slice(-1, None), slice(None), slice(1)]
         for x, y, z in product(range(3), repeat=3):
             blocks = self.number[(places + places.new_tensor((x, y, z))).unbind(1)]
             beside = rows[:, there[x], there[y]][blocks]
-            beside = beside >> (SIDE - 1) if z == 0 else (beside & (1 if z == 2 else -1)) << (SIDE * z - SIDE + 1)
-            found[:, here[x], here[y]] |= beside
+            found[:, here[x], here[y]] |= beside >> SIDE - 1 if z == 0 else beside << SIDE * (z - 1) + 1
         return found
 
     def nodes_of(self, flat: Tensor) -> Tensor:
@@ -166,7 +166,7 @@ def _halves(places: Tensor) -> Iterator[tuple[Tensor, Tensor, tuple[int, int, in
     eighth = linear(places % 2, 2)
     for number, half in enumerate(product((0, 1), repeat=3)):
         low = (SIDE // 2 * half[0], SIDE // 2 * half[1], SIDE // 2 * half[2])
-        for part in (eighth == number).nonzero()[:, 0].split(CHUNK):
+        for part in torch.split((eighth == number).nonzero()[:, 0], CHUNK):
             yield part, places[part] // 2, low
 
 

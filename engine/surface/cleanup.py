@@ -33,7 +33,7 @@ class Dropped:
 
 
 def keep_person(
-    vertices: Vertices, faces: Faces, mask: NDArray[np.bool_], *, device: torch.device = CPU
+    vertices: Vertices, faces: Faces, mask: NDArray[np.bool_], device: torch.device = CPU
 ) -> tuple[Vertices, Faces, Dropped]:
     """Keep the body and the parts that belong to it; drop floaters and every inward-facing hollow.
 

@@ -37,7 +37,8 @@ def triangulate(vertices: Tensor, faces: Tensor) -> Tensor:
 
 def _fold(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
     """Positive where the triangles a b c and a c d of a quad, (N, 3) each, face the same side: (N,)."""
-    return (torch.linalg.cross(b - a, c - a) * torch.linalg.cross(c - a, d - a)).sum(1)
+    turn: Tensor = (torch.linalg.cross(b - a, c - a) * torch.linalg.cross(c - a, d - a)).sum(1)
+    return turn
 
 
 def corner_points(vertices: Tensor, faces: Tensor) -> list[Tensor]:
@@ -50,7 +51,8 @@ def corner_points(vertices: Tensor, faces: Tensor) -> list[Tensor]:
 def area_vectors(vertices: Tensor, faces: Tensor) -> Tensor:
     """Each face's area along its normal, (F, 3) float64, outward: half the cross product of its diagonals."""
     a, b, c, d = corner_points(vertices, faces)
-    return torch.linalg.cross(c - a, d - b).mul_(0.5)
+    vectors: Tensor = torch.linalg.cross(c - a, d - b)
+    return vectors.mul_(0.5)
 
 
 def signed_volume(vertices: Tensor, faces: Tensor) -> float:

@@ -26,7 +26,7 @@ def unknown_ends(grid: Blocks, blocks: Tensor) -> Tensor:
     it too little is foretold: part of that is the 0 in such columns.
     """
     nodes, rows = [], grid.sides
-    for part in blocks.split(CHUNK):
+    for part in torch.split(blocks, CHUNK):
         places = grid.places[part]
         inside = grid.around_sides(rows, places)
         across, down = inside[:, 1:] ^ inside[:, :-1], inside[:, :, 1:] ^ inside[:, :, :-1]

@@ -21,7 +21,8 @@ def from_behind(points: Tensor) -> Tensor:
 
 def ramp(value: Tensor, limits: tuple[float, float]) -> Tensor:
     """0 below the lower limit, 1 above the upper one."""
-    return ((value - limits[0]) / (limits[1] - limits[0])).clamp(0.0, 1.0)
+    share: Tensor = ((value - limits[0]) / (limits[1] - limits[0])).clamp(0.0, 1.0)
+    return share
 
 
 def columns(vertices: Tensor, resolution: int) -> Tensor:

@@ -8,8 +8,8 @@ from scipy.sparse.csgraph import connected_components
 from skimage.measure import marching_cubes
 
 from engine.space import grid_to_camera
-from engine.surface.localise import localise
 from engine.surface.field import CORNERS, Field
+from engine.surface.localise import localise
 from engine.surface.meshes import on_device, signed_volume
 
 
@@ -62,7 +62,12 @@ def looked_up(values):
 
 def localised(query, columns, **options):
     """`localise` for a query of arrays and columns (r, r) as an array."""
-    return localise(lambda points: torch.from_numpy(query(points.numpy())), torch.from_numpy(columns), **options)
+    def asked(points):
+        return torch.from_numpy(query(points.numpy()))
+
+    return localise(asked, torch.from_numpy(columns), **options)
+
+
 def field_from(values, origin, resolution):
     """The field of a box of nodes that begins at a grid index; outside it is nothing."""
     padded = np.pad(values, 1)

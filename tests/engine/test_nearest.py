@@ -9,9 +9,8 @@ from scipy.sparse.csgraph import dijkstra
 
 from engine.errors import Cancelled
 from engine.surface.isosurface import isosurface
-from engine.surface.localise import localise
 from engine.surface.nearest import LOOKED_AT, SHORTEST, _all_at_once, _one_by_one, nearest_marked
-from tests.engine.fields import all_columns, ball
+from tests.engine.fields import all_columns, ball, localised
 
 
 def both(start, end, length, marked):
@@ -31,7 +30,7 @@ def chain(count, marked):
 
 def surface():
     """The sides of a ball's faces, once each, as long as they are; few vertices of the front are marked."""
-    vertices, faces = isosurface(localise(ball, all_columns(48)))
+    vertices, faces = isosurface(localised(ball, all_columns(48)))
     start, end = faces.ravel().astype(np.int64), np.roll(faces, -1, axis=1).ravel().astype(np.int64)
     once = start < end
     start, end = start[once], end[once]

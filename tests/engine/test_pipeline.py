@@ -14,7 +14,7 @@ from engine.errors import STAGES, Cancelled, EngineError
 from engine.memory import LESS
 from engine.networks import NormalMaps
 from engine.photo import from_pixels
-from engine.pipeline import choose_device, in_camera_space, people, reconstruct
+from engine.pipeline import in_camera_space, people, reconstruct
 from engine.settings import Settings
 from engine.sight import MOST_POINTS
 from engine.weights.presets import NormalNets
@@ -367,12 +367,3 @@ def test_other_defects_are_not_taken_for_lack_of_memory(monkeypatch):
     monkeypatch.setattr(weights.network, "fine_features", fail)
     with pytest.raises(RuntimeError, match="mat1"):
         run(person(), weights, SMALL)
-
-
-def test_a_device_that_is_not_there_is_named(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    assert choose_device("auto").type == choose_device("cpu").type == "cpu"
-    with pytest.raises(EngineError) as caught:
-        choose_device("cuda")
-    assert caught.value.code == "bad_settings"

@@ -1,12 +1,30 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""In which precision a device computes the layers of the networks."""
+"""Which device computes what, and in which precision the layers of the networks."""
 
 from __future__ import annotations
 
 import torch
 
 from .sentences import Sentence
-from .settings import PRECISIONS, check
+from .settings import DEVICES, PRECISIONS, check
+
+
+def choose_device(name: str) -> torch.device:
+    """The device for a setting of DEVICES; EngineError bad_settings when this machine has none such."""
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    check(name in DEVICES, Sentence("The device {device} is unknown.", device=repr(name)),
+          Sentence("Choose one of {devices}.", devices=", ".join(DEVICES)))
+    if name == "auto":
+        name = next(kind for kind in ("cuda", "mps", "cpu") if present[kind])
+    text = Sentence("This machine has no {device} device that PyTorch can use.", device=name)
+    check(present[name], text, "Choose the device auto.")
+    return torch.device(name)
+
+
+def surface_device(device: torch.device) -> torch.device:
+    """Where the surface is computed for networks on a device: there on CUDA, on the CPU for MPS, which has no
+    float64."""
+    return device if device.type == "cuda" else torch.device("cpu")
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:

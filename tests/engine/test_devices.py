@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""In which precision the networks' layers are computed, and that the trained weights' mesh hardly notices."""
+"""Which device computes, in which precision, and that the trained weights' mesh hardly notices."""
 
 import dataclasses
 
@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from engine.devices import choose_device, choose_precision
 from engine.errors import EngineError
 from engine.photo import from_pixels
 from engine.pipeline import in_camera_space, reconstruct
-from engine.precision import choose_precision
 from engine.settings import Settings
 from engine.weights import DEFAULT_WEIGHTS, load_weights
 from tests.engine.trained import sample
@@ -57,3 +57,12 @@ def test_the_trained_weights_mesh_in_bfloat16_is_float32s():
     for one, other in zip((exact.normals_front, exact.normals_back),
                           (rounded.normals_front, rounded.normals_back), strict=True):
         assert np.abs(one.astype(int) - other).mean() < 0.5  # of 255
+
+
+def test_a_device_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert choose_device("auto").type == choose_device("cpu").type == "cpu"
+    with pytest.raises(EngineError) as caught:
+        choose_device("cuda")
+    assert caught.value.code == "bad_settings"

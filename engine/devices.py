@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from .sentences import Sentence
@@ -49,3 +52,18 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
         name = "bfloat16" if on_cpu and torch.cpu.get_capabilities().get("amx_bf16", False) else "float32"
     return torch.bfloat16 if name == "bfloat16" else torch.float32
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Have PyTorch compute on a CPU with so many threads.
+
+    The surface is made of many small steps, at each of which all threads wait for the last: two save a tenth
+    of its time where nothing else runs, and take seven times as long as one where another program has a core.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

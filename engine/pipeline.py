@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .asking import Ask, Told, asking_between_layers
 from .colour import colour_vertices, normal_colours
-from .devices import choose_device, choose_precision, surface_device
+from .devices import choose_device, choose_precision, surface_device, threads
 from .errors import EngineError, ProgressCallback
 from .memory import spared
 from .networks import Features, NormalMaps
@@ -264,15 +264,19 @@ def _occupancy(
     reference = first_points(columns, NORM_POINTS, coarsest)
     fixed = sight.network.with_norms(features, reference.to(sight.device))
 
+    many = torch.get_num_threads()
+
     def query(points: torch.Tensor) -> torch.Tensor:
-        return sight.occupancy(fixed, points)
+        with threads(many):
+            return sight.occupancy(fixed, points)
 
     def tick(share: float) -> None:
         progress("surface", math.floor(99 * share), 100, "%")
 
     # networks without a silhouette of their own are asked as they were published
     filling = Filling(person, where) if sight.preset.has_mask else None
-    return localise(query, columns, batch, tick, filling, coarsest)
+    with threads(1):
+        return localise(query, columns, batch, tick, filling, coarsest)
 
 
 def _hull_columns(person: NDArray[np.bool_], resolution: int) -> NDArray[np.bool_]:
@@ -299,6 +303,7 @@ class _Mesh:
     steps: dict[str, Any]
 
 
+@threads(1)
 def _mesh(
     field: Field, person: NDArray[np.bool_], settings: Settings, ask: Ask, maps: NormalMaps | None = None
 ) -> _Mesh:
@@ -327,6 +332,7 @@ def _mesh(
     return _Mesh(fewer_vertices, fewer_faces, vertices, faces, steps)
 
 
+@threads(1)
 def _colours(
     mesh: _Mesh, sight: Sight, crop: Crop, person: NDArray[np.bool_], back: NDArray[np.uint8] | None,
     scale: Scale, resolution: int, kind: str, ask: Ask,

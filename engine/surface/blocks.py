@@ -117,7 +117,7 @@ class Blocks:
         numbers, corners = [self.places.new_zeros(0)], [self.values.new_zeros((0, len(CORNERS)))]
         for start in range(2, len(self.places), CHUNK):
             part = self.places[start : start + CHUNK]
-            found = flags_of(crossing(self.around_sides(rows, part)), SIDE + 1).reshape(-1).nonzero()[:, 0]
+            found = set_of(crossing(self.around_sides(rows, part)), SIDE + 1)
             block, local = found // (SIDE + 1) ** 3, unravelled(found % (SIDE + 1) ** 3, SIDE + 1)
             # cells are numbered from -1, where the lowest of a block's are
             numbers.append(linear(part[block] * SIDE + local, self.nodes + 1))
@@ -199,6 +199,14 @@ def packed(flags: Tensor) -> Tensor:
 def flags_of(rows: Tensor, count: int) -> Tensor:
     """(..., count) bool: the lowest bits of rows, int32."""
     return (rows[..., None] >> torch.arange(count, dtype=torch.int32, device=rows.device) & 1).bool()
+
+
+def set_of(rows: Tensor, count: int) -> Tensor:
+    """(N,) int64: the flat places at which `flags_of` are set."""
+    rows = rows.reshape(-1) & (1 << count) - 1
+    some = rows.nonzero()[:, 0]  # rows with nothing set are most, and need not be spread out
+    row, bit = flags_of(rows[some], count).nonzero().unbind(1)
+    return some[row] * count + bit
 
 
 def crossing(rows: Tensor) -> Tensor:

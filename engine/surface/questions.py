@@ -14,7 +14,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from .blocks import CHUNK, SIDE, Blocks, crossing, flags_of, linear, packed
+from .blocks import CHUNK, SIDE, Blocks, crossing, flags_of, linear, packed, set_of
 from .field import LEVEL
 
 
@@ -82,5 +82,5 @@ def each_once(grid: Blocks, *nodes: Tensor) -> Tensor:
 
 def _flat(blocks: Tensor, rows: Tensor) -> Tensor:
     """Nodes that are set of (B, 8, 8), along z in bits, as flat places in a grid's values."""
-    found = flags_of(rows, SIDE).reshape(-1).nonzero()[:, 0]
+    found = set_of(rows, SIDE)
     return blocks[found // SIDE**3] * SIDE**3 + found % SIDE**3

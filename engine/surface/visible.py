@@ -21,14 +21,13 @@ def from_behind(points: Tensor) -> Tensor:
 
 def ramp(value: Tensor, limits: tuple[float, float]) -> Tensor:
     """0 below the lower limit, 1 above the upper one."""
-    share: Tensor = ((value - limits[0]) / (limits[1] - limits[0])).clamp(0.0, 1.0)
-    return share
+    return ((value - limits[0]) / (limits[1] - limits[0])).clamp(0.0, 1.0)
 
 
 def columns(vertices: Tensor, resolution: int) -> Tensor:
     """(V,) int64: the grid column, of (resolution + 1)^2, that each vertex (V, 3) is nearest to."""
-    x, y = camera_to_grid(vertices[:, :2].T, resolution).round().clamp(0, resolution).long()
-    return x * (resolution + 1) + y
+    cells = camera_to_grid(vertices[:, :2], resolution).round().clamp(0, resolution).long()
+    return cells[:, 0] * (resolution + 1) + cells[:, 1]
 
 
 def spread(values: Tensor, resolution: int) -> Tensor:

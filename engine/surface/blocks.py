@@ -98,12 +98,13 @@ class Blocks:
     def around_sides(self, rows: Tensor, places: Tensor) -> Tensor:
         """(B, 10, 10) int32: rows, which are `sides`, from node -1 of each of places on; along z in ten bits.
         Those after them mean nothing."""
-        found = rows.new_zeros((len(places), SIDE + 2, SIDE + 2))
+        found = rows.new_empty((len(places), SIDE + 2, SIDE + 2))
         here, there = [slice(1), slice(1, -1), slice(-1, None)], [slice(-1, None), slice(None), slice(1)]
-        for x, y, z in product(range(3), repeat=3):
-            blocks = self.number[(places + places.new_tensor((x, y, z))).unbind(1)]
-            beside = rows[:, there[x], there[y]][blocks]
-            found[:, here[x], here[y]] |= beside >> SIDE - 1 if z == 0 else beside << SIDE * (z - 1) + 1
+        x, y, z = places.unbind(1)
+        for i, j in product(range(3), repeat=2):
+            reached = rows[:, there[i], there[j]]
+            below, level, above = (reached[self.number[x + i, y + j, z + k]] for k in range(3))
+            found[:, here[i], here[j]] = below >> SIDE - 1 | level << 1 | above << SIDE + 1
         return found
 
     def nodes_of(self, flat: Tensor) -> Tensor:

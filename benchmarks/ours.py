@@ -48,10 +48,10 @@ def reconstruct_watched(
 
 @contextmanager
 def _watched(subject: Subject, watch: Stopwatch) -> Iterator[None]:
-    """Count the time in which points are answered as that of the stage points, and have the stand-in, where
-    there is one, answer them and give the silhouette."""
+    """Count what the networks do with points, their norms' statistics included, as the stage points, and have
+    the stand-in, where there is one, answer them and give the silhouette."""
     network, stand_in = subject.weights.network, subject.stand_in
-    asked, predicted = network.occupancy, network.predict_normals
+    asked, predicted, normed = network.occupancy, network.predict_normals, network.with_norms
 
     def occupancy(features: Features, points: torch.Tensor) -> torch.Tensor:
         outer = watch.stage
@@ -64,6 +64,14 @@ def _watched(subject: Subject, watch: Stopwatch) -> Iterator[None]:
             watch.begin(outer)
         return answer
 
+    def with_norms(features: Features, points: torch.Tensor) -> Features:
+        outer = watch.stage
+        watch.begin("points")
+        fixed: Features = normed(features, points)
+        if outer is not None:
+            watch.begin(outer)
+        return fixed
+
     def predict_normals(image: torch.Tensor) -> NormalMaps | None:
         maps = predicted(image)
         if maps is None or stand_in is None:
@@ -72,7 +80,8 @@ def _watched(subject: Subject, watch: Stopwatch) -> Iterator[None]:
 
     network.occupancy = occupancy  # type: ignore[method-assign]
     network.predict_normals = predict_normals  # type: ignore[method-assign]
+    network.with_norms = with_norms  # type: ignore[method-assign]
     try:
         yield
     finally:
-        del network.occupancy, network.predict_normals
+        del network.occupancy, network.predict_normals, network.with_norms

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.devices import choose_device, choose_precision
+from engine import pipeline
+from engine.devices import choose_device, choose_precision, surface_device, threads
 from engine.errors import EngineError
 from engine.photo import from_pixels
 from engine.pipeline import in_camera_space, reconstruct
@@ -66,3 +67,39 @@ def test_a_device_that_is_not_there_is_named(monkeypatch):
     with pytest.raises(EngineError) as caught:
         choose_device("cuda")
     assert caught.value.code == "bad_settings"
+
+
+def test_the_surface_is_computed_where_the_networks_are_unless_that_lacks_float64():
+    assert surface_device(CUDA) == CUDA
+    assert surface_device(CPU) == surface_device(torch.device("mps")) == CPU
+
+
+def test_the_number_of_threads_is_as_before_afterwards():
+    before = torch.get_num_threads()
+    with threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
+    with pytest.raises(RuntimeError, match="within"), threads(before + 1):
+        raise RuntimeError("within")
+    assert torch.get_num_threads() == before
+
+
+def test_the_networks_have_all_threads_and_the_surface_one(monkeypatch):
+    weights, photo = load_weights(DEFAULT_WEIGHTS), from_pixels(sample("person_1.jpg"))
+    seen = {}
+
+    def watched(owner, name):
+        function = getattr(owner, name)
+
+        def call(*arguments, **options):
+            seen.setdefault(name, set()).add(torch.get_num_threads())
+            return function(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, call)
+
+    for owner, name in ((weights.network, "occupancy"), (weights.network, "with_norms"),
+                        (pipeline, "isosurface"), (pipeline, "colour_vertices")):
+        watched(owner, name)
+    with threads(3):
+        reconstruct(photo, weights, weights, Settings(resolution=64, device="cpu"), lambda *_: None)
+    assert seen == {"occupancy": {3}, "with_norms": {3}, "isosurface": {1}, "colour_vertices": {1}}

@@ -172,11 +172,12 @@ def reconstruct(
         field = spared(device, preset, lambda less: _occupancy(
             sight, features, person, settings.resolution, batch // less, told))
 
-    mesh = _mesh(field, person, settings, told.again, maps if preset.has_mask else None)
+    followed = maps if preset.has_mask else None
+    mesh = spared(device, preset, lambda _: _mesh(field, person, settings, told.again, followed))
     told("surface", 100, 100, "%")
 
     told("colour", 0, 1, "meshes")
-    scale, placement, colors = finished(mesh, settings.resolution)
+    scale, placement, colors = spared(device, preset, lambda _: finished(mesh, settings.resolution))
     told("colour", 1, 1, "meshes")
 
     return Reconstruction(

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Values = NDArray[np.float32]
-Flags = NDArray[np.bool_]
-Cells = NDArray[np.int32]
 
 LEVEL: Final = 0.5
 """The occupancy of the surface; a node is inside where its own is larger."""

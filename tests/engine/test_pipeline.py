@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from engine import pipeline
 from engine.errors import STAGES, Cancelled, EngineError
 from engine.memory import LESS
 from engine.networks import NormalMaps
@@ -356,6 +357,29 @@ def test_running_out_of_memory_is_tried_once_more_and_then_named(part, error, mo
     assert caught.value.code == "out_of_memory"
     assert "weights need about" in caught.value.text
     assert "resolution" in caught.value.hint
+
+
+@pytest.mark.parametrize("step", ["isosurface", "keep_person", "colour_vertices"])
+def test_so_is_running_out_of_it_for_the_surface(step, monkeypatch):
+    weights, usual, calls = stand_in(), getattr(pipeline, step), []
+    expected = run(person(), weights, SMALL)
+
+    def fail(*arguments):
+        calls.append(step)
+        if len(calls) in failing:
+            raise SHORTAGES[0]
+        return usual(*arguments)
+
+    monkeypatch.setattr(pipeline, step, fail)
+    failing = {1}
+    result = run(person(), weights, SMALL)
+    assert result.vertices.tobytes() == expected.vertices.tobytes()
+    assert result.colors.tobytes() == expected.colors.tobytes()
+    calls.clear()
+    failing = {1, 2}
+    with pytest.raises(EngineError) as caught:
+        run(person(), weights, SMALL)
+    assert caught.value.code == "out_of_memory"
 
 
 def test_other_defects_are_not_taken_for_lack_of_memory(monkeypatch):

@@ -15,14 +15,16 @@ Frames (units):
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor  # 80 MB, which a photograph is read without
 
 Floats = NDArray[np.floating[Any]]
-Coordinates = TypeVar("Coordinates", NDArray[Any], Tensor)
+Coordinates = TypeVar("Coordinates", NDArray[Any], "Tensor")
 
 
 def grid_to_camera(nodes: Coordinates, resolution: int) -> Coordinates:

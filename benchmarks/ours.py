@@ -54,23 +54,16 @@ def _watched(subject: Subject, watch: Stopwatch) -> Iterator[None]:
     asked, predicted, normed = network.occupancy, network.predict_normals, network.with_norms
 
     def occupancy(features: Features, points: torch.Tensor) -> torch.Tensor:
-        outer = watch.stage
-        watch.begin("points")
-        answer: torch.Tensor = asked(features, points)
-        if stand_in is not None:
-            with watch.aside():
-                answer = stand_in.body(points, answer)
-        if outer is not None:
-            watch.begin(outer)
+        with watch.within("points"):
+            answer: torch.Tensor = asked(features, points)
+            if stand_in is not None:
+                with watch.aside():
+                    answer = stand_in.body(points, answer)
         return answer
 
     def with_norms(features: Features, points: torch.Tensor) -> Features:
-        outer = watch.stage
-        watch.begin("points")
-        fixed: Features = normed(features, points)
-        if outer is not None:
-            watch.begin(outer)
-        return fixed
+        with watch.within("points"):
+            return normed(features, points)
 
     def predict_normals(image: torch.Tensor) -> NormalMaps | None:
         maps = predicted(image)

@@ -89,7 +89,7 @@ class Stopwatch:
     def begin(self, stage: str) -> None:
         """End the present stage, if any, and begin another."""
         self.end()
-        held = self.memory.held()
+        held = self.memory.held()  # each time, for it gives back what was merely kept
         self.before.setdefault(stage, held)
         self.memory.forget()
         self.stage, self._since = stage, time.perf_counter()
@@ -103,6 +103,16 @@ class Stopwatch:
         self.seconds[self.stage] = self.seconds.get(self.stage, 0.0) + passed
         self.peak[self.stage] = max(self.peak.get(self.stage, 0), self.memory.most())
         self.stage = None
+
+    @contextmanager
+    def within(self, stage: str) -> Iterator[None]:
+        """The time within is a stage's; then the present one goes on, if any."""
+        outer = self.stage
+        self.begin(stage)
+        yield
+        self.end()
+        if outer is not None:
+            self.begin(outer)
 
     @contextmanager
     def aside(self) -> Iterator[None]:

@@ -24,13 +24,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .surface.laplacian import solve_laplacian
-from .surface.meshes import Faces, Vertices, on_device, summed, vertex_normals
+from .surface.meshes import CPU, Faces, Vertices, on_device, summed, vertex_normals
 from .surface.nearest import nearest_marked
 from .surface.visible import columns, from_behind, hidden, looked_up, pixels, ramp, spread
 
 Colours = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
-CPU = torch.device("cpu")
 
 EROSION = 2  # pixels of the mask: its rim holds the background's colour, mixed in by the lens and the resize
 GRAZING = (0.1, 0.35)  # normal z between which the photo's say grows from none to all

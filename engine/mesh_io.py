@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from .errors import EngineError
 from .sentences import Sentence
 from .space import blender_to_y_up
-from .surface.meshes import normals_of, on_device, triangulate
+from .surface.meshes import CPU, normals_of, on_device, triangulate
 
 Y_UP = (".obj", ".glb")
 FLOAT, USHORT, UINT = 5126, 5123, 5125  # glTF component types
@@ -159,7 +158,7 @@ def _encode_ply(mesh: _Placed) -> bytes:
 
 def _triangles(mesh: _Placed) -> NDArray[np.int64]:
     """(T, 3): the faces, quads cut in two."""
-    return np.asarray(triangulate(*on_device(mesh.vertices, mesh.faces, torch.device("cpu"))).numpy())
+    return np.asarray(triangulate(*on_device(mesh.vertices, mesh.faces, CPU)).numpy())
 
 
 def _encode_stl(mesh: _Placed) -> bytes:

@@ -5,10 +5,14 @@ Measured with weights compact and one thread on one core of a server's processor
 
     resolution   128     256     512
     seconds      1.7     2.3     5.3     (and 1.4 for loading the weights, once)
-    memory, MB   465     489     524
     vertices     11,458  46,022  184,532
 
-and of pifuhd on two cores 11.6 s at 256, 16.0 at 512 and 36.4 at 1024 (`python build.py bench`, in float32).
+of pifuhd on two cores 11.6 s at 256, 16.0 at 512 and 36.4 at 1024; and the most memory, in MB, of float32 and
+bfloat16 (`python build.py bench`):
+
+    resolution   256     512     1024
+    compact      612     827     1,858
+    pifuhd       3,264   3,221   4,188
 
 Vertices grow with the square of the resolution, as a surface does, and so do the questions put to the
 networks. `measured` then scales the seconds by what the last job of the same kind took on this machine.
@@ -32,8 +36,8 @@ class _Cost:
 
 
 COSTS = {
-    "compact": _Cost((1.4, 1.0), (450.0, 20.0)),
-    "pifuhd": _Cost((10.0, 1.6), (3000.0, 20.0)),
+    "compact": _Cost((1.4, 1.0), (480.0, 85.0)),
+    "pifuhd": _Cost((10.0, 1.6), (3100.0, 65.0)),
 }
 VERTICES = 46_000  # at 256, of somebody who stands; wide clothes have more
 

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from .meshes import Faces, Vertices, area_vectors, compact, edge_graph, on_device, summed
+from .meshes import CPU, Faces, Vertices, area_vectors, compact, edge_graph, on_device, summed
 from .parts import connected_parts
 from .visible import pixels
 
 SIGNIFICANT = 0.003  # of the body's area: half a hand, a shoe. Lost hands of the samples had 0.005
 SPECK = 0.0003  # of the body's area: a fingertip; what is smaller is noise wherever it is
 NEAR = 0.05  # camera units, 5 cm on a standing person: a gap across a thin wrist or finger
-CPU = torch.device("cpu")
 TAUBIN = (0.5, -0.53)  # shrink, then swell: the pair passes what is longer than about ten edges
 
 

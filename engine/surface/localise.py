@@ -52,10 +52,9 @@ def localise(
 
     query: (N, 3) float32 camera points -> (N,) float32 in [0, 1]; called with at most batch points, sorted by
     x, y, z, so that a depth column's follow each other. columns: (r, r) bool, [x, y] grid nodes where there
-    may be something; elsewhere occupancy is 0 without asking. On its device is all that is asked with, and
-    the field. tick: called after every batch with the share
-    done, 0..1. filling: learns from the first grid, then completes every answer. coarsest: the fewest nodes a
-    side that the first grid may have.
+    may be something; elsewhere occupancy is 0 without asking. On its device lie the points that are asked
+    for, and the field. tick: called after every batch with the share done, 0..1. filling: learns from the
+    first grid, then completes every answer. coarsest: the fewest nodes a side that the first grid may have.
 
     Raises EngineError broken_field when query answers NaN or the same everywhere, which damaged weights do,
     or is above 0.5 everywhere; no_person when it is nowhere above 0.5 or columns is empty.

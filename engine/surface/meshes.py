@@ -14,8 +14,13 @@ from torch import Tensor
 Vertices = NDArray[np.float32]
 Faces = NDArray[np.int32]
 
+CPU = torch.device("cpu")
+"""Where arrays are computed with unless a step is told another device."""
 
-def on_device(vertices: Vertices, faces: Faces, device: torch.device) -> tuple[Tensor, Tensor]:
+
+def on_device(
+    vertices: NDArray[Any], faces: NDArray[np.integer[Any]], device: torch.device
+) -> tuple[Tensor, Tensor]:
     """A mesh as tensors of a device: vertices (V, 3) float32, faces (F, 3 or 4) int64."""
     return torch.from_numpy(vertices).to(device), torch.from_numpy(faces).to(device, torch.int64)
 
@@ -79,8 +84,7 @@ def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
 
 def normals_of(vertices: NDArray[Any], faces: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
     """`vertex_normals` of arrays."""
-    normals = vertex_normals(torch.from_numpy(vertices), torch.from_numpy(faces.astype(np.int64)))
-    return np.asarray(normals.numpy())
+    return np.asarray(vertex_normals(*on_device(vertices, faces, CPU)).numpy())
 
 
 def summed(index: Tensor, values: Tensor, count: int) -> Tensor:

@@ -20,10 +20,8 @@ import torch
 from torch import Tensor
 
 from .laplacian import solve_laplacian
-from .meshes import Faces, Vertices, area_vectors, on_device, summed, triangulate, vertex_normals
+from .meshes import CPU, Faces, Vertices, area_vectors, on_device, summed, triangulate, vertex_normals
 from .visible import from_behind, front_most, hidden, looked_up, ramp
-
-CPU = torch.device("cpu")
 
 GRAZING = (0.2, 0.5)  # z between which a map's say grows from none to all, of the mesh's normal and its own
 LENGTH_KEPT = (0.5, 0.9)  # of a map's vectors: the silhouette's soft rim holds shorter ones

@@ -10,7 +10,7 @@ from skimage.measure import marching_cubes
 from engine.space import grid_to_camera
 from engine.surface.field import CORNERS, Field
 from engine.surface.localise import localise
-from engine.surface.meshes import on_device, signed_volume
+from engine.surface.meshes import CPU, on_device, signed_volume
 
 
 def soft(distance, width=0.02):
@@ -81,7 +81,7 @@ def field_from(values, origin, resolution):
 
 def tensors(vertices, faces):
     """A mesh as what takes it on a device wants it."""
-    return on_device(vertices, faces, torch.device("cpu"))
+    return on_device(vertices, faces, CPU)
 
 
 def volume_of(vertices, faces):

@@ -8,9 +8,9 @@ import torch
 from engine.errors import EngineError
 from engine.space import camera_to_image, grid_to_camera, image_to_texel
 from engine.surface.filling import Filling
+from engine.surface.meshes import CPU
 from tests.engine.fields import all_columns, localised, looked_up, soft
 
-CPU = torch.device("cpu")
 RESOLUTION, SIDE = 64, 256
 DEPTH = 0.2  # of the body's middle
 RADIUS = 0.04  # of the arm

@@ -65,9 +65,11 @@ def test_no_face_reaches_farther_than_its_cell():
     assert np.ptp(grid, axis=1).max() <= 1 + 1e-4
 
 
-def test_vertices_lie_where_occupancy_is_a_half():
-    resolution = 64
-    vertices, faces = isosurface(localised(ball, all_columns(resolution)))
+def test_vertices_lie_where_occupancy_is_a_half(monkeypatch):
+    monkeypatch.setattr("engine.surface.isosurface.CHUNK", 1000)
+    field = localised(ball, all_columns(64))
+    assert len(field.cells) > 3 * 1000
+    vertices, faces = isosurface(field)
     np.testing.assert_allclose(np.linalg.norm(vertices, axis=1), 0.6, atol=2e-3)
     assert volume_of(vertices, faces) == pytest.approx(4 / 3 * np.pi * 0.6**3, rel=5e-3)
     assert trimesh.Trimesh(vertices, faces, process=False).body_count == 1

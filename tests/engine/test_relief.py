@@ -8,12 +8,11 @@ from engine.errors import Cancelled
 from engine.space import image_to_camera, texel_to_image
 from engine.surface import laplacian
 from engine.surface.isosurface import isosurface
-from engine.surface.meshes import area_vectors, normals_of, on_device, signed_volume
+from engine.surface.meshes import area_vectors, normals_of
 from engine.surface.relief import FARTHEST, PRECISION, follow_normals
 from engine.surface.surface_nets import surface_nets
-from tests.engine.fields import all_columns, localised, soft, sphere
+from tests.engine.fields import all_columns, localised, soft, sphere, tensors, volume_of
 
-CPU = torch.device("cpu")
 RESOLUTION, SIDE = 128, 256
 HALF = 0.3  # of the slab's thickness, along z
 REACH = 0.7  # of it, in x and y
@@ -75,8 +74,7 @@ def test_normals_come_nearer_to_the_maps_and_the_silhouette_and_volume_stay(mesh
     assert followed.dtype == np.float32
     assert np.array_equal(followed[:, :2], vertices[:, :2])
     assert np.abs(followed - vertices).max() < FARTHEST
-    assert signed_volume(*on_device(followed, faces, CPU)) == pytest.approx(
-        signed_volume(*on_device(vertices, faces, CPU)), rel=0.005)
+    assert volume_of(followed, faces) == pytest.approx(volume_of(vertices, faces), rel=0.005)
     _, along_x, along_y = bumps(vertices[:, 0], vertices[:, 1])
     wanted = np.stack([-along_x, -along_y, np.ones_like(along_x)], axis=1)
     wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
@@ -97,7 +95,7 @@ def test_no_face_turns_inward_however_small():
 
     vertices, faces = isosurface(localised(almost_on_nodes, all_columns(RESOLUTION)))
     followed = follow_normals(vertices, faces, *maps(), RESOLUTION)
-    before, after = (area_vectors(*on_device(one, faces, CPU)).numpy() for one in (vertices, followed))
+    before, after = (area_vectors(*tensors(one, faces)).numpy() for one in (vertices, followed))
     area = np.linalg.norm(before, axis=1)
     assert (area < 1e-9).sum() > 10, "marching cubes leaves needles"
     cosine = (before * after).sum(1) / np.maximum(area * np.linalg.norm(after, axis=1), 1e-30)

@@ -16,7 +16,7 @@ def test_more_resolution_costs_more(ext):
     ):
         assert values == sorted(values)
         assert values[0] < values[-1]
-    assert estimate.megabytes(512, "pifuhd") == pytest.approx(3080)
+    assert estimate.megabytes(512, "pifuhd") == pytest.approx(3360)
     assert estimate.vertices(256) == 46_000
     assert estimate.seconds(256, "file", "auto") == estimate.seconds(256, "pifuhd", "auto")
 

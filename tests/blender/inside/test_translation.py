@@ -76,7 +76,7 @@ def test_what_a_running_job_shows_is_translated(ext, fake, photo, pseudo):
     assert "<2 people found: person 1>" in texts
     assert "<<Reading features>, 40 %>" in texts
     assert any(re.fullmatch("<<.+> left>", text) for text in texts), texts
-    assert any(re.fullmatch("<About <.+>, 0.5 GB, 46,000 vertices>", text) for text in texts), texts
+    assert any(re.fullmatch("<About <.+>, 0.6 GB, 46,000 vertices>", text) for text in texts), texts
     assert "<1: 1 x 2 pixels>" in drawn(ext.settings_panels._Person())
     job.cancel()
     wait_for(lambda: ext.jobs._tick() is None)
